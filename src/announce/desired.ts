@@ -1,0 +1,58 @@
+import type { BfdParameters, Asn, LargeCommunity, Peer, StandardCommunity } from "../config/config.ts";
+import type { Address } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
+
+/** Everything that one node's BGP should be. A backend makes it so; applying it twice is harmless. */
+export interface BgpDesired {
+  /** One for each VRF, sorted by VRF. */
+  readonly routers: readonly Router[];
+  readonly bfdProfiles: readonly BfdParameters[];
+}
+
+export interface Router {
+  /** Empty: the default VRF. */
+  readonly vrf: string;
+  readonly myASN: Asn;
+  readonly routerID?: Address;
+  /** Sorted by name. */
+  readonly peers: readonly RouterPeer[];
+}
+
+/** A session and the paths to offer in it (its wanted Adj-RIB-Out), sorted by prefix, one for each prefix. */
+export interface RouterPeer {
+  readonly peer: Peer;
+  readonly paths: readonly Path[];
+}
+
+export interface Path {
+  readonly prefix: Prefix;
+  readonly attributes: PathAttributes;
+  /** Keys (`namespace/name`) of the Services that this path serves, sorted. */
+  readonly services: readonly string[];
+}
+
+/** Lists sorted, without duplicates; 0 means not set. */
+export interface PathAttributes {
+  readonly localPref: number;
+  readonly communities: readonly StandardCommunity[];
+  readonly largeCommunities: readonly LargeCommunity[];
+}
+
+/** What the routing daemon says. Never computed from `BgpDesired`. */
+export interface BgpObserved {
+  readonly sessions: readonly ObservedSession[];
+}
+
+export interface ObservedSession {
+  readonly vrf: string;
+  /** As in `Peer.endpoint`: an address, or an interface name for an unnumbered peer. */
+  readonly neighbor: string;
+  /** RFC 4271 §8.2.2, in FRR's spelling: Idle, Connect, Active, OpenSent, OpenConfirm, Established. */
+  readonly state: string;
+  /** Why it is down, in FRR's words; absent while up or before the first try. */
+  readonly downReason?: string;
+  /** "up", "down", "init", "admin-down"; absent when the session has no BFD. */
+  readonly bfd?: string;
+  /** Adj-RIB-Out as bgpd lists it (RFC 4271 §3.2). */
+  readonly sent: readonly Prefix[];
+}
