@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, closeSync } from "node:fs";
+import { join } from "node:path";
+import { inNetns } from "./topology/netns.ts";
+
+/** A program of the lab's own outside any container: a router's daemons, a recorder. */
+export interface LabProcess {
+  readonly pid: number;
+  /** Resolves when the process has ended, with its exit code or signal. */
+  readonly ended: Promise<string>;
+  /** SIGTERM, after `graceMs` SIGKILL; settles when the process is gone. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/**
+ * Starts a program inside a namespace, its output in a file, and records it below `runDir` so that `sweepProcesses` finds it
+ * when this process is killed.
+ */
+export function startProcess(options: {
+  readonly name: string;
+  readonly argv: readonly string[];
+  readonly netns: string;
+  readonly runDir: string;
+  readonly logFile: string;
+}): LabProcess {
+  const [program = "", ...args] = options.argv;
+  const log = openSync(options.logFile, "a");
+  const child = inNetns(options.netns, () => spawn(program, args, { stdio: ["ignore", log, log] }));
+  closeSync(log);
+  const ended = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (code, signal) => resolve(signal ?? `exit ${code}`));
+  });
+  if (child.pid === undefined)
+    throw new Error(`cannot start ${program}: is it installed? (scripts/setup.sh installs it)`);
+  const forget = remember(options.runDir, options.name, child.pid);
+  void ended.then(forget);
+  return { pid: child.pid, ended, stop: (graceMs = 3000) => stopChild(child, ended, graceMs) };
+}
+
+async function stopChild(child: ChildProcess, ended: Promise<string>, graceMs: number): Promise<void> {
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** Kills what an earlier run started and could not stop. A pid that was given to another program since is left alone. */
+export function sweepProcesses(runDir: string): void {
+  const dir = join(runDir, "processes");
+  for (const file of list(dir)) {
+    const [pid = "", started = ""] = readFileSync(join(dir, file), "utf8").split(" ");
+    if (startTime(Number(pid)) === started) kill(Number(pid));
+  }
+  rmSync(dir, { recursive: true, force: true });
+}
+
+function remember(runDir: string, name: string, pid: number): () => void {
+  const dir = join(runDir, "processes");
+  mkdirSync(dir, { recursive: true });
+  const file = join(dir, `${name}-${pid}`);
+  writeFileSync(file, `${pid} ${startTime(pid) ?? ""}`);
+  return () => rmSync(file, { force: true });
+}
+
+/** When a process started, in clock ticks since boot (proc(5), field 22 of stat); `undefined` when there is none. */
+export function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended between the look and the signal: that is what was wanted.
+  }
+}
+
+const list = (dir: string): string[] => {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+};
