@@ -1,0 +1,73 @@
+/**
+ * Wakes one loop: `for await (const _ of wake)`.
+ *
+ * A wake-up carries no data. Those that arrive within the window after the first, or while the loop's body runs, become
+ * one turn; none is lost. The iteration ends when `signal` aborts, after the body that is running. One loop only.
+ */
+export class Wake implements AsyncIterable<void> {
+  readonly #windowMs: number;
+  readonly #signal: AbortSignal;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #pending = false;
+  #resume: (() => void) | undefined;
+
+  /** `windowMs`: how long the first wake-up waits for others. */
+  constructor(windowMs: number, signal: AbortSignal) {
+    this.#windowMs = windowMs;
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.#end(), { once: true });
+  }
+
+  wake(): void {
+    this.#pending = true;
+    this.#resume?.();
+  }
+
+  /** Wakes after `ms`, whatever else wakes before. */
+  wakeIn(ms: number): void {
+    if (this.#signal.aborted) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.wake();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<void> {
+    for (;;) {
+      if (!this.#pending) await this.#until();
+      if (!this.#signal.aborted) await this.#window();
+      if (this.#signal.aborted) return;
+      this.#pending = false;
+      yield;
+    }
+  }
+
+  #until(): Promise<void> {
+    if (this.#signal.aborted) return Promise.resolve();
+    return new Promise<void>((resolve) => {
+      this.#resume = resolve;
+    }).then(() => {
+      this.#resume = undefined;
+    });
+  }
+
+  #window(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        this.#resume = undefined;
+        resolve();
+      }, this.#windowMs);
+      this.#timers.add(timer);
+      // Only the end cuts a window short: a wake-up within it is what the window is for.
+      this.#resume = () => this.#signal.aborted && resolve();
+    });
+  }
+
+  #end(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#resume?.();
+  }
+}
