@@ -16,6 +16,9 @@ export interface Problem {
   readonly severity: "refused" | "warning";
 }
 
+/** A mistake in one object, not yet tied to it. */
+export type FieldProblem = Omit<Problem, "object">;
+
 export type ProblemReason =
   | "Required"
   | "Invalid"

@@ -1,10 +1,16 @@
+import type { SpecOf } from "../api/kind.ts";
+import type { bfdProfile } from "../api/kinds/bfd-profile.ts";
+import type { bgpAdvertisement } from "../api/kinds/bgp-advertisement.ts";
+import type { bgpPeer } from "../api/kinds/bgp-peer.ts";
 import type { LabelSelector, ObjectRef } from "../api/object.ts";
+import type { Asn } from "../net/asn.ts";
 import type { Address, Family } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Range } from "../net/range.ts";
-import type { Brand } from "../std/brand.ts";
+import type { LargeCommunity, StandardCommunity } from "../net/community.ts";
 
-export type Asn = Brand<number, "Asn">;
+export type { Asn } from "../net/asn.ts";
+export type { LargeCommunity, StandardCommunity } from "../net/community.ts";
 
 /** What the objects mean once references are resolved, selectors evaluated and units explicit. Plain readonly values. */
 export interface Config {
@@ -33,57 +39,54 @@ export interface Pool {
   };
 }
 
-/** A BGP session of this node. Field names are the CRD's. */
-export interface Peer {
+/** Fields of a BGPPeer that mean something only together, or only once looked up. */
+type ResolvedPeerField =
+  | "peerASN"
+  | "dynamicASN"
+  | "peerAddress"
+  | "interface"
+  | "holdTime"
+  | "keepaliveTime"
+  | "connectTime"
+  | "passwordSecret"
+  | "nodeSelectors"
+  | "disableMP";
+
+/**
+ * A BGP session of this node: the kind's fields under their own names, but for those that are resolved.
+ *
+ * `password` is never logged and in no error, wherever it comes from. `bfdProfile` names a profile that exists in
+ * `Config.bfdProfiles`. An empty `vrf` is the default VRF.
+ */
+export interface Peer extends Omit<SpecOf<typeof bgpPeer>, ResolvedPeerField> {
   readonly name: string;
   readonly ref: ObjectRef;
-  readonly myASN: Asn;
-  readonly localASN?: Asn;
   readonly remote:
     | { readonly kind: "asn"; readonly asn: Asn }
     | { readonly kind: "dynamic"; readonly mode: "internal" | "external" };
   readonly endpoint:
     | { readonly kind: "address"; readonly address: Address }
     | { readonly kind: "interface"; readonly interface: string };
-  readonly sourceAddress?: Address;
-  readonly peerPort: number;
   /** Both or neither, whole seconds. */
   readonly timers?: { readonly holdTimeSeconds: number; readonly keepaliveSeconds: number };
   readonly connectTimeSeconds?: number;
-  readonly routerID?: Address;
-  /** Never logged, never in an error. */
-  readonly password?: string;
-  /** Name of a profile that exists in `Config.bfdProfiles`. */
-  readonly bfdProfile?: string;
-  readonly enableGracefulRestart: boolean;
-  readonly ebgpMultiHop: boolean;
-  /** Empty: the default VRF. */
-  readonly vrf: string;
-  readonly dualStackAddressFamily: boolean;
 }
 
-/** A BGPAdvertisement, resolved. */
-export interface BgpPolicy {
+type ResolvedBgpPolicyField = "ipAddressPools" | "ipAddressPoolSelectors" | "nodeSelectors" | "peers" | "communities";
+
+/** A BGPAdvertisement, resolved; what needs no resolving is the kind's. A `localPref` of 0 is not set. */
+export interface BgpPolicy extends Omit<SpecOf<typeof bgpAdvertisement>, ResolvedBgpPolicyField> {
   readonly name: string;
   readonly ref: ObjectRef;
+  /** Names of pools that exist, sorted. */
   readonly pools: readonly string[];
-  /** Names of BGPPeers; `undefined` means all. */
+  /** Names of BGPPeers that exist, sorted; `undefined` means all. */
   readonly peers: readonly string[] | undefined;
-  /** Whether this node is selected. */
+  /** The node that this configuration is for: policies of other nodes are not in it. */
   readonly nodes: readonly string[];
-  readonly serviceSelectors: readonly LabelSelector[];
-  readonly aggregationLength: number;
-  readonly aggregationLengthV6: number;
-  /** 0: not set. */
-  readonly localPref: number;
   readonly communities: readonly StandardCommunity[];
   readonly largeCommunities: readonly LargeCommunity[];
 }
-
-/** `65000:100`, canonical. RFC 1997. */
-export type StandardCommunity = Brand<string, "StandardCommunity">;
-/** `64512:7:8`, canonical, without `large:`. RFC 8092. */
-export type LargeCommunity = Brand<string, "LargeCommunity">;
 
 export interface L2Policy {
   readonly name: string;
@@ -95,14 +98,7 @@ export interface L2Policy {
 }
 
 /** A BFDProfile; what is absent is FRR's default. Times in milliseconds. RFC 5880 §6.8.1. */
-export interface BfdParameters {
+export interface BfdParameters extends SpecOf<typeof bfdProfile> {
   readonly name: string;
   readonly ref: ObjectRef;
-  readonly receiveInterval?: number;
-  readonly transmitInterval?: number;
-  readonly detectMultiplier?: number;
-  readonly echoInterval?: number;
-  readonly echoMode?: boolean;
-  readonly passiveMode?: boolean;
-  readonly minimumTtl?: number;
 }

@@ -1,0 +1,20 @@
+const unitsInMs = { ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const part = /([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)/y;
+
+/**
+ * Milliseconds of a Kubernetes duration such as `90s`, `1m30s` or `1.5h`; `undefined` when malformed.
+ *
+ * Differs: MetalLB takes any Go duration; a negative one has no meaning for a timer and is refused.
+ * @see Go time.ParseDuration
+ */
+export function parseDuration(text: string): number | undefined {
+  if (text === "0") return 0;
+  let ms = 0;
+  part.lastIndex = 0;
+  do {
+    const match = part.exec(text);
+    if (!match) return undefined;
+    ms += Number(match[1]) * unitsInMs[match[2] as keyof typeof unitsInMs];
+  } while (part.lastIndex < text.length);
+  return ms;
+}
