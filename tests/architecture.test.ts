@@ -1,0 +1,69 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+
+/** The table of docs/architecture.md: room → rooms that it may import. */
+function floors(): Map<string, ReadonlySet<string>> {
+  const rows =
+    readFileSync("docs/architecture.md", "utf8")
+      .split("## Rooms")[1]
+      ?.matchAll(/^\| (\w+) \| ([\w —]+) \|/gm) ?? [];
+  return new Map(
+    [...rows].filter((row) => row[1] !== "room").map((row) => [row[1] ?? "", new Set((row[2] ?? "").split(" "))]),
+  );
+}
+
+const roomOf = (path: string): string => relative("src", path).split("/")[0] ?? "";
+
+/** Import specifiers of a file: static, dynamic and re-exports. */
+function imports(file: string): string[] {
+  const text = readFileSync(file, "utf8");
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+}
+
+const files = globSync("src/**/*.ts").filter((file) => !file.endsWith(".test.ts"));
+const PURE = new Set(["std", "net", "api", "config", "allocate", "announce", "frr", "status"]);
+
+describe("floors", () => {
+  const allowed = floors();
+
+  test("the table names every room, and only rooms that exist", () => {
+    expect([...allowed.keys()].sort()).toEqual([...new Set(files.map(roomOf))].sort());
+  });
+
+  test.each(files)("%s imports only from the rooms below", (file) => {
+    const room = roomOf(file);
+    const targets = imports(file)
+      .filter((specifier) => specifier.startsWith("."))
+      .map((specifier) => join(dirname(file), specifier));
+    for (const target of targets) expect(target, `${file} leaves src/`).toMatch(/^src\//);
+    const foreign = targets.map(roomOf).filter((other) => other !== room && allowed.get(room)?.has(other) !== true);
+    expect(foreign).toEqual([]);
+  });
+});
+
+describe("pure rooms", () => {
+  test.each(files.filter((file) => PURE.has(roomOf(file))))(
+    "%s has no clock, randomness, environment, async or I/O",
+    (file) => {
+      expect(imports(file).filter((specifier) => !specifier.startsWith("."))).toEqual([]);
+      const code = readFileSync(file, "utf8")
+        .replace(/\/\*[\s\S]*?\*\//g, "")
+        .replace(/\/\/.*$/gm, "");
+      expect(code).not.toMatch(
+        /\b(Date\.now|new Date\(\)|Math\.random|process\.|async |await |console\.|setTimeout|performance\.)/,
+      );
+    },
+  );
+});
+
+test("no file of the repository names a registry's host or a path of one machine", () => {
+  const forbidden = /registry\.npmjs|registry\.yarnpkg|quay\.io|docker\.io|ghcr\.io|gcr\.io|\/work\/main|\/tmp\/briefs/;
+  const tracked = globSync(["**/*.{ts,md,yaml,yml,json,tpl,sh,txt}", ".npmrc", "Makefile"], {
+    exclude: ["node_modules/**", ".cache/**", "coverage/**"],
+  });
+  const guilty = tracked.filter(
+    (file) => file !== "tests/architecture.test.ts" && forbidden.test(readFileSync(file, "utf8")),
+  );
+  expect(guilty).toEqual([]);
+});
