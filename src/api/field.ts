@@ -207,9 +207,10 @@ export const object = <const Fs extends Fields, const O extends ObjectOptions<Wi
 const item = { doc: "", optional: true } as const;
 
 /** A list of distinct names. */
-export const names = <const O extends ListOptions<string, string>>(
+export const names = <const O extends Options<readonly string[], readonly string[]>>(
   options: O,
-): Field<readonly string[], readonly string[], PresenceOf<O>> => list(text(item), { unique: true, ...options } as O);
+): Field<readonly string[], readonly string[], PresenceOf<O>> =>
+  field({ kind: "list", of: text(item), unique: true }, options);
 
 const selectorFields = {
   matchLabels: labels({
@@ -240,16 +241,15 @@ export const selector = <const O extends Options<LabelSelector, LabelSelector>>(
   field({ kind: "object", fields: selectorFields, atomic: true, check: selectorProblems }, options);
 
 /** A list of selectors, of which one must match. Two that mean the same are refused. */
-export const selectors = <const O extends ListOptions<LabelSelector, LabelSelector>>(
+export const selectors = <const O extends Options<readonly LabelSelector[], readonly LabelSelector[]>>(
   options: O,
 ): Field<readonly LabelSelector[], readonly LabelSelector[], PresenceOf<O>> =>
-  list(
-    selector({
-      optional: true,
-      doc: "A query over labels: what it lists must all hold. An empty one matches everything.",
-    }),
-    { unique: true, ...options } as O,
-  );
+  field({ kind: "list", of: anySelector, unique: true }, options);
+
+const anySelector = selector({
+  optional: true,
+  doc: "A query over labels: what it lists must all hold. An empty one matches everything.",
+});
 
 const legacySelectorFields = {
   matchLabels: labels({ optional: true, doc: "Labels that must be there with exactly these values." }),
@@ -267,7 +267,7 @@ const legacySelectorFields = {
 } as const;
 
 /** The selector type of BGPPeer v1beta1, whose `values` are required. */
-export const legacySelectors = <const O extends ListOptions<LabelSelector, LabelSelector>>(
+export const legacySelectors = <const O extends Options<readonly LabelSelector[], readonly LabelSelector[]>>(
   options: O,
 ): Field<readonly LabelSelector[], readonly LabelSelector[], PresenceOf<O>> =>
   list<LabelSelector, LabelSelector, O>(
@@ -275,11 +275,13 @@ export const legacySelectors = <const O extends ListOptions<LabelSelector, Label
     options,
   );
 
-const common = ["doc", "default", "unset", "rules", "deprecated"] as const;
-
 /** The one place that vouches for a row's types: its constructor's signature. */
 function field<W, M, O extends Options<W, M>>(shape: Shape, options: O): Field<W, M, PresenceOf<O>> {
-  const row: Field = { ...pick<Options<W, M>>(options, common), presence: presence(options), shape };
+  const row: Field = {
+    ...pick<Options<W, M>>(options, ["doc", "default", "unset", "rules", "deprecated"]),
+    presence: presence(options),
+    shape,
+  };
   return row as Field<W, M, PresenceOf<O>>;
 }
 
@@ -289,5 +291,6 @@ function presence(options: Options<unknown, unknown>): Presence {
 }
 
 /** Those of the named members that are there. All of T's members are optional. */
-const pick = <T extends object>(from: T, keys: readonly (keyof T)[]): T =>
-  Object.fromEntries(Object.entries(from).filter(([key]) => keys.includes(key as keyof T))) as T;
+function pick<T extends object>(from: T, keys: readonly (keyof T)[]): T {
+  return Object.fromEntries(Object.entries(from).filter(([key]) => keys.includes(key as keyof T))) as T;
+}

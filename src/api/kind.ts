@@ -35,3 +35,9 @@ export type SpecOf<K extends Kind> = MeaningOf<K["fields"]["spec"]>;
 export const kind = <const Fs extends Fields>(definition: Kind<Fs>): Kind<Fs> => definition;
 
 export const apiVersionOf = (of: Kind): string => `${group}/${of.version}`;
+
+/** The table of a kind's spec; empty if it has none. */
+export function specFields(kind: Kind): Fields {
+  const shape = kind.fields["spec"]?.shape;
+  return shape?.kind === "object" ? shape.fields : {};
+}

@@ -1,0 +1,109 @@
+/**
+ * Every public text: labels, annotations, event reasons, names of objects, condition types. They are MetalLB's; whoever
+ * watches them must not notice whose controller writes them.
+ */
+
+/** Where MetalLB lives unless told otherwise. */
+export const defaultNamespace = "metallb-system";
+
+// Annotations of Services. MetalLB internal/k8s/k8s.go, controller/service.go
+
+/** The prefix of every annotation, and the one before 0.14.9, which still counts. */
+export const annotationPrefix = "metallb.io/";
+export const deprecatedAnnotationPrefix = "metallb.universe.tf/";
+
+/** The pool to take an address from. */
+export const annotationAddressPool = "metallb.io/address-pool";
+/** The addresses wanted, separated by commas. */
+export const annotationLoadBalancerIPs = "metallb.io/loadBalancerIPs";
+/** Services of equal key may share an address. */
+export const annotationAllowSharedIP = "metallb.io/allow-shared-ip";
+/** Written by the controller: the pool that the addresses came from. */
+export const annotationAllocatedFromPool = "metallb.io/ip-allocated-from-pool";
+
+/**
+ * A Service's annotation under its present name or the one it had before 0.14.9. The present one wins whenever it is
+ * there, even if empty.
+ */
+export function annotationOf(
+  annotations: Readonly<Record<string, string>> | undefined,
+  name: `${typeof annotationPrefix}${string}`,
+): string | undefined {
+  if (!annotations) return undefined;
+  const deprecated = deprecatedAnnotationPrefix + name.slice(annotationPrefix.length);
+  return Object.hasOwn(annotations, name) ? annotations[name] : annotations[deprecated];
+}
+
+// Labels and conditions of Nodes. MetalLB internal/k8s/nodes
+
+/** Its presence keeps a node from announcing, whatever its value. */
+export const labelExcludeNode = "node.kubernetes.io/exclude-from-external-load-balancers";
+/** When "True", the node does not announce. */
+export const conditionNetworkUnavailable = "NetworkUnavailable";
+
+// Labels of the objects that we read or write
+
+/** On an EndpointSlice: its Service. */
+export const labelServiceName = "kubernetes.io/service-name";
+/** On ServiceBGPStatus and ServiceL2Status. MetalLB internal/k8s/controllers/bgp_status_controller.go */
+export const labelNode = "metallb.io/node";
+export const labelStatusServiceName = "metallb.io/service-name";
+export const labelStatusServiceNamespace = "metallb.io/service-namespace";
+/** On ConfigurationState. */
+export const labelComponentType = "metallb.io/component-type";
+export const labelNodeName = "metallb.io/node-name";
+
+// Objects
+
+export const bgpStatusNamePrefix = "bgp-";
+export const l2StatusNamePrefix = "l2-";
+/** The controller's ConfigurationState. */
+export const controllerStateName = "controller";
+/** A speaker's ConfigurationState. */
+export const speakerStateName = (node: string): string => `speaker-${node}`;
+export const webhookService = "metallb-webhook-service";
+export const conversionPath = "/convert";
+export const webhookConfiguration = "metallb-webhook-configuration";
+export const webhookSecret = "metallb-webhook-cert";
+/** A ConfigMap whose key `extras` is appended to FRR's configuration. */
+export const bgpExtrasConfigMap = "bgpextras";
+export const bgpExtrasKey = "extras";
+/** A peer's Secret is of this type and has this key. */
+export const basicAuthType = "kubernetes.io/basic-auth";
+export const passwordKey = "password";
+
+// Conditions of ConfigurationState. MetalLB internal/k8s/controllers
+
+/** The controller's. */
+export const conditionPoolReconciler = "poolReconcilerValid";
+/** The speakers'. */
+export const conditionConfigReconciler = "configReconcilerValid";
+export const conditionReasons = {
+  reconciled: "Reconciled",
+  configurationError: "ConfigurationError",
+  unknownError: "UnknownError",
+} as const;
+
+/** Field managers of server-side apply, one for each writer of a condition. */
+export const fieldManagers = { controller: "poolReconciler", speaker: "configReconciler" } as const;
+
+// Events
+
+/** `source.component` of events. */
+export const eventSources = { controller: "metallb-controller", speaker: "metallb-speaker" } as const;
+
+/** Reasons of events on Services. MetalLB controller/service.go, speaker/main.go */
+export const eventReasons = {
+  ipAllocated: "IPAllocated",
+  clearAssignment: "ClearAssignment",
+  additionalAssignFailed: "AdditionalAssignFailed",
+  allocationFailed: "AllocationFailed",
+  loadBalancerFailed: "LoadBalancerFailed",
+  notEnoughClusterIPs: "not enough clusterips",
+  noLoadBalancerIPsFamily: "nolbIPsIPFamily",
+  noClusterIPsFamily: "noclusterIPsIPFamily",
+  deprecatedAnnotation: "deprecatedAnnotation",
+  internalError: "InternalError",
+  nodeAssigned: "nodeAssigned",
+  announceFailed: "announceFailed",
+} as const;
