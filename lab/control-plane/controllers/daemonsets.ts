@@ -57,7 +57,11 @@ export function startDaemonSets({ api, log, signal }: ControllerOptions): Promis
     const view = { set, nodes: nodes.list(), pods: ownedPods(set), now: Date.now() };
     const status = daemonStatus(view);
     if (!deepEqual({ ...set.status, ...status }, set.status)) await sets.patchStatus(set, status);
-    const next = Math.min(...ownedPods(set).map((pod) => availableIn(set, pod, Date.now())).filter((ms) => ms > 0));
+    const next = Math.min(
+      ...ownedPods(set)
+        .map((pod) => availableIn(set, pod, Date.now()))
+        .filter((ms) => ms > 0),
+    );
     if (Number.isFinite(next)) loop.wake(key, next);
   };
 
@@ -155,8 +159,7 @@ export function daemonStatus({ set, nodes, pods, now }: DaemonView): Record<stri
   };
 }
 
-const availableIn = (set: DaemonSet, pod: Pod, now: number) =>
-  untilAvailable(pod, set.spec.minReadySeconds ?? 0, now);
+const availableIn = (set: DaemonSet, pod: Pod, now: number) => untilAvailable(pod, set.spec.minReadySeconds ?? 0, now);
 
 const isAvailable = (set: DaemonSet, pod: Pod, now: number): boolean => availableIn(set, pod, now) === 0;
 

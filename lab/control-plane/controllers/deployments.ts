@@ -47,7 +47,8 @@ export function startDeployments({ api, log, signal }: ControllerOptions): Promi
     await report(key);
   };
 
-  const owned = (deployment: Deployment) => sets.by("owner", deployment.metadata.uid ?? "").filter((s) => !isDeleting(s));
+  const owned = (deployment: Deployment) =>
+    sets.by("owner", deployment.metadata.uid ?? "").filter((s) => !isDeleting(s));
   const fresh = <T extends ReplicaSet>(set: T) => sets.get(keyOf(set)) ?? set;
 
   /** The ReplicaSet of the present template; made when there is none, unless the rollout is paused. */
@@ -75,7 +76,8 @@ export function startDeployments({ api, log, signal }: ControllerOptions): Promi
   const steps = (deployment: Deployment, found: ReplicaSet): Scaling[] => {
     const current = fresh(found);
     const old = owned(deployment).filter((set) => set.metadata.uid !== current.metadata.uid);
-    if (deployment.spec.paused || old.every((set) => sizeOf(set) === 0 && !hasPods(set))) return resize(deployment, current);
+    if (deployment.spec.paused || old.every((set) => sizeOf(set) === 0 && !hasPods(set)))
+      return resize(deployment, current);
     if (deployment.spec.strategy?.type !== "Recreate") return rollingSteps(deployment, current, byAge(old));
     if (old.some((set) => sizeOf(set) > 0)) return old.map((set) => ({ set, replicas: 0 }));
     return old.some(hasPods) ? [] : resize(deployment, current);

@@ -120,7 +120,8 @@ function progressing(
   const deadline = (deployment.spec.progressDeadlineSeconds ?? 600) * 1000;
   const before = deployment.status?.conditions?.find((c) => c.type === "Progressing");
   // A finished rollout that loses a Pod is no new rollout: it keeps its word.
-  if (before?.reason === "NewReplicaSetAvailable" && before.message?.includes(`"${name}"`)) return { condition: before };
+  if (before?.reason === "NewReplicaSetAvailable" && before.message?.includes(`"${name}"`))
+    return { condition: before };
   const left = Date.parse(going.lastUpdateTime ?? "") + deadline - now;
   if (left > 0) return { condition: going, lookAgainMs: left };
   const late = `ReplicaSet "${name}" has timed out progressing.`;
