@@ -54,6 +54,7 @@ export interface Cause {
     | "FieldValueDuplicate"
     | "FieldValueTypeInvalid"
     | "FieldValueTooLong"
+    | "FieldValueTooMany"
     | "FieldManagerConflict";
   /** Kubernetes' words, such as `Invalid value: "integer": spec.x in body must be of type string: "integer"`. */
   message: string;
