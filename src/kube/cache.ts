@@ -1,0 +1,114 @@
+import { deepEqual } from "../std/equal.ts";
+import { compareText, sortedBy } from "../std/order.ts";
+import { keyOf, type KubeObject } from "../api/object.ts";
+import type { WatchEvent } from "./client.ts";
+
+/**
+ * The objects of one kind as the API server last told, sorted by `namespace/name`.
+ *
+ * `items` is a new array after a change and the same one otherwise, so whoever derives something from it can compare
+ * identities. `changed` is called when something changed that a reader could notice; a heartbeat's new resourceVersion
+ * is kept, in silence.
+ */
+export class Cache<T extends KubeObject> {
+  readonly #changed: () => void;
+  #items: readonly T[] = [];
+  #synced = false;
+  /** The newest version that the server's own stream has told. */
+  #seen = "";
+
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  get items(): readonly T[] {
+    return this.#items;
+  }
+
+  /** Whether the kind was listed completely, once. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** By `namespace/name`, or name for cluster-scoped kinds. */
+  get(key: string): T | undefined {
+    const at = this.#position(key);
+    return at.found ? this.#items[at.index] : undefined;
+  }
+
+  /** A complete list takes the place of what was known; what did not change stays the same object. */
+  replace(objects: readonly T[], resourceVersion: string): void {
+    const next = sortedBy(objects, keyOf).map((object) => this.#kept(object));
+    const same = next.length === this.#items.length && next.every((object, i) => object === this.#items[i]);
+    const first = !this.#synced;
+    this.#items = same ? this.#items : next;
+    this.#seen = resourceVersion;
+    this.#synced = true;
+    if (first || !same) this.#changed();
+  }
+
+  /** One event of the watch. */
+  receive(event: WatchEvent<T>): void {
+    if (event.type === "BOOKMARK") {
+      this.#seen = event.resourceVersion;
+      return;
+    }
+    const { object } = event;
+    if (isNewer(object.metadata.resourceVersion, this.#seen)) this.#seen = object.metadata.resourceVersion ?? "";
+    this.#put(event.type, object);
+  }
+
+  /**
+   * The answer to a write of our own, known before the watch tells of it: the next turn sees what this one wrote.
+   *
+   * Ignored when the watch is past it already: the object may be gone by now.
+   */
+  learn(object: T): void {
+    if (this.#synced && isNewer(object.metadata.resourceVersion, this.#seen)) this.#put("MODIFIED", object);
+  }
+
+  #put(type: "ADDED" | "MODIFIED" | "DELETED", object: T): void {
+    const at = this.#position(keyOf(object));
+    const old = at.found ? this.#items[at.index] : undefined;
+    // The watch may tell late of what a write's answer told early.
+    if (old && isNewer(old.metadata.resourceVersion, object.metadata.resourceVersion)) return;
+    if (type === "DELETED") {
+      if (!old) return;
+      this.#items = this.#items.toSpliced(at.index, 1);
+    } else {
+      this.#items = old ? this.#items.with(at.index, object) : this.#items.toSpliced(at.index, 0, object);
+      if (old && sameToReaders(old, object)) return;
+    }
+    this.#changed();
+  }
+
+  #kept(object: T): T {
+    const old = this.get(keyOf(object));
+    const { uid, resourceVersion } = object.metadata;
+    return old && old.metadata.uid === uid && old.metadata.resourceVersion === resourceVersion ? old : object;
+  }
+
+  /** Where `key` is, or would be. */
+  #position(key: string): { readonly index: number; readonly found: boolean } {
+    let [low, high] = [0, this.#items.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const object = this.#items[middle];
+      if (object && compareText(keyOf(object), key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    const at = this.#items[low];
+    return { index: low, found: at !== undefined && keyOf(at) === key };
+  }
+}
+
+/** Resource versions are decimal numbers that grow (Kubernetes KEP-5504); with any other server nothing is newer. */
+function isNewer(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined || !/^\d+$/.test(a) || !/^\d+$/.test(b)) return false;
+  return a.length === b.length ? a > b : a.length > b.length;
+}
+
+function sameToReaders(a: KubeObject, b: KubeObject): boolean {
+  const unversioned = (object: KubeObject) => ({ ...object, metadata: { ...object.metadata, resourceVersion: "" } });
+  return deepEqual(unversioned(a), unversioned(b));
+}

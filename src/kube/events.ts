@@ -1,0 +1,112 @@
+import { randomBytes } from "node:crypto";
+import type { KubeObject, ObjectRef } from "../api/object.ts";
+import { errorText, type Log } from "../runtime/log.ts";
+import { isNotFound } from "./api-error.ts";
+import type { KubeClient } from "./client.ts";
+import type { Resource } from "./resource.ts";
+
+/** Something that happened to an object, in words for its owner. */
+export interface Happening {
+  readonly object: ObjectRef;
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+}
+
+const events: Resource<KubeObject> = { apiVersion: "v1", kind: "Event", plural: "events", namespaced: true };
+
+/** Repeats are counted for as many different events as this; the oldest is forgotten and would be written anew. */
+const remembered = 1024;
+/** Waiting to be written. Beyond it the newest are dropped: events are help, not record. */
+const waiting = 1024;
+
+/**
+ * Writes Kubernetes Events, in order, behind the caller's back: recording never waits and never fails.
+ *
+ * A repeat raises the count of the event that was written first. Both first and last timestamps are set, which
+ * `kubectl get events --sort-by=.lastTimestamp` needs.
+ */
+export class EventRecorder {
+  readonly #client: KubeClient;
+  readonly #source: { readonly component: string; readonly host?: string };
+  readonly #log: Log;
+  readonly #signal: AbortSignal;
+  readonly #known = new Map<string, { readonly name: string; readonly count: number }>();
+  #queue: Promise<void> = Promise.resolve();
+  #queued = 0;
+
+  /** `component`: `metallb-controller` or `metallb-speaker`; `host`: the node. */
+  constructor(
+    options: { readonly client: KubeClient; readonly component: string; readonly host?: string; readonly log: Log },
+    signal: AbortSignal,
+  ) {
+    this.#client = options.client;
+    this.#source = { component: options.component, ...(options.host !== undefined && { host: options.host }) };
+    this.#log = options.log;
+    this.#signal = signal;
+  }
+
+  record(happening: Happening): void {
+    if (this.#queued >= waiting) return;
+    this.#queued++;
+    const at = new Date();
+    this.#queue = this.#queue.then(() => this.#write(happening, at)).finally(() => this.#queued--);
+  }
+
+  async #write(happening: Happening, at: Date): Promise<void> {
+    const key = JSON.stringify([happening.object, happening.type, happening.reason, happening.message]);
+    try {
+      const known = this.#known.get(key);
+      const written = (known && (await this.#repeat(happening, known, at))) ?? (await this.#create(happening, at));
+      this.#remember(key, written);
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      this.#log.warn({ event: happening.reason, error: errorText(error) }, "could not write an event");
+    }
+  }
+
+  /** `undefined` when the event is gone: they live an hour. */
+  async #repeat(happening: Happening, { name, count }: { readonly name: string; readonly count: number }, at: Date) {
+    const body = { count: count + 1, lastTimestamp: seconds(at) };
+    const place = { namespace: namespaceOf(happening), name };
+    try {
+      await this.#client.patch(events, place, { kind: "merge", body }, this.#signal);
+      return { name, count: count + 1 };
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #create(happening: Happening, at: Date) {
+    const name = `${happening.object.name}.${randomBytes(8).toString("hex")}`;
+    const body = {
+      metadata: { name, namespace: namespaceOf(happening) },
+      involvedObject: happening.object,
+      type: happening.type,
+      reason: happening.reason,
+      message: happening.message,
+      source: this.#source,
+      reportingComponent: this.#source.component,
+      reportingInstance: this.#source.host ?? "",
+      firstTimestamp: seconds(at),
+      lastTimestamp: seconds(at),
+      count: 1,
+    };
+    await this.#client.create(events, body, this.#signal);
+    return { name, count: 1 };
+  }
+
+  #remember(key: string, written: { readonly name: string; readonly count: number }): void {
+    this.#known.delete(key);
+    this.#known.set(key, written);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > remembered && oldest !== undefined) this.#known.delete(oldest);
+  }
+}
+
+/** Events of cluster-scoped objects live in `default`. */
+const namespaceOf = ({ object }: Happening): string => object.namespace ?? "default";
+
+/** metav1.Time: no fractions. */
+const seconds = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, "Z");

@@ -1,0 +1,77 @@
+import type { ConfigMap, EndpointSlice, Namespace, Node, Secret, Service } from "../api/core.ts";
+import { apiVersionOf, type Kind, type ObjectOf } from "../api/kind.ts";
+import type { KubeObject } from "../api/object.ts";
+
+/** Where the API server keeps a kind, and what of its objects we keep. */
+export interface Resource<T extends KubeObject = KubeObject> {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** The part that somebody reads; absent: all of it. A cluster's unread bytes are most of its bytes. */
+  keep?(object: T): T;
+}
+
+/** The resource of a kind of `metallb.io`. */
+export const resourceOf = <K extends Kind>(kind: K): Resource<ObjectOf<K>> => ({
+  apiVersion: apiVersionOf(kind),
+  kind: kind.kind,
+  plural: kind.plural,
+  namespaced: true,
+});
+
+export const services: Resource<Service> = core("Service", "services");
+
+export const namespaces: Resource<Namespace> = {
+  ...core("Namespace", "namespaces", false),
+  keep: ({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata }),
+};
+
+/** Without the images, addresses and heartbeats of its status, which change by the minute. */
+export const nodes: Resource<Node> = {
+  ...core("Node", "nodes", false),
+  keep: ({ apiVersion, kind, metadata, status }) => ({
+    apiVersion,
+    kind,
+    metadata,
+    status: { conditions: (status?.conditions ?? []).map(({ type, status }) => ({ type, status })) },
+  }),
+};
+
+export const endpointSlices: Resource<EndpointSlice> = {
+  apiVersion: "discovery.k8s.io/v1",
+  kind: "EndpointSlice",
+  plural: "endpointslices",
+  namespaced: true,
+  keep: ({ apiVersion, kind, metadata, addressType, endpoints }) => ({
+    apiVersion,
+    kind,
+    metadata,
+    addressType,
+    endpoints: (endpoints ?? []).map(({ addresses, nodeName, conditions }) => ({
+      addresses,
+      ...(nodeName !== undefined && { nodeName }),
+      ...(conditions !== undefined && { conditions }),
+    })),
+  }),
+};
+
+/** Data only of what may hold a peer's password: Helm's releases alone can be megabytes. */
+export const secrets: Resource<Secret> = {
+  ...core<Secret>("Secret", "secrets"),
+  keep: ({ apiVersion, kind, metadata, type, data }) => ({
+    apiVersion,
+    kind,
+    metadata,
+    ...(type !== undefined && { type }),
+    ...(type === "kubernetes.io/basic-auth" && data !== undefined && { data }),
+  }),
+};
+
+export const configMaps: Resource<ConfigMap> = core("ConfigMap", "configmaps");
+
+export const pods: Resource = core("Pod", "pods");
+
+function core<T extends KubeObject>(kind: string, plural: string, namespaced = true): Resource<T> {
+  return { apiVersion: "v1", kind, plural, namespaced };
+}
