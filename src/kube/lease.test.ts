@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createLog } from "../runtime/log.ts";
+import { KubeClient } from "./client.ts";
+import { elect, type Leadership } from "./lease.ts";
+import { status, TestServer } from "./test-server.ts";
+
+const lease = "/apis/coordination.k8s.io/v1/namespaces/metallb-system/leases/metallb-controller";
+const log = createLog("none", "test");
+
+let server: TestServer;
+let client: KubeClient;
+let stops: AbortController[];
+let elections: Promise<void>[];
+
+beforeEach(async () => {
+  const started = await TestServer.start();
+  server = started.server;
+  client = new KubeClient(started.access, "test");
+  [stops, elections] = [[], []];
+});
+afterEach(async () => {
+  for (const stop of stops) stop.abort();
+  await Promise.all(elections);
+  client[Symbol.dispose]();
+  await server.close();
+});
+
+/** A candidate that does nothing as leader but lead. */
+function candidate(identity: string, durationMs = 1000) {
+  const stop = new AbortController();
+  const terms: Leadership[] = [];
+  const lead = (leadership: Leadership) => {
+    terms.push(leadership);
+    return new Promise<void>((resolve) => leadership.signal.addEventListener("abort", () => resolve()));
+  };
+  const timing = { durationMs, renewDeadlineMs: durationMs / 2, retryMs: 50 };
+  const options = {
+    client,
+    namespace: "metallb-system",
+    name: "metallb-controller",
+    identity,
+    log,
+    ...timing,
+  };
+  const ended = elect(options, lead, stop.signal);
+  stops.push(stop);
+  elections.push(ended);
+  return { stop, ended, terms, leads: () => terms.some((term) => term.isProven()) };
+}
+
+const holder = () => (server.objects.get(lease)?.["spec"] as { holderIdentity?: string } | undefined)?.holderIdentity;
+
+test("one of two leads, and keeps leading", async () => {
+  const [a, b] = [candidate("a"), candidate("b")];
+  await expect.poll(() => [a.leads(), b.leads()].filter(Boolean).length).toBe(1);
+  const first = server.objects.get(lease)?.metadata.resourceVersion;
+  const leader = a.leads() ? a : b;
+  await expect
+    .poll(() => Number(server.objects.get(lease)?.metadata.resourceVersion) - Number(first))
+    .toBeGreaterThan(10);
+  expect(leader.terms).toHaveLength(1);
+  expect((leader === a ? b : a).terms).toHaveLength(0);
+});
+
+test("a leader that stops gives the lease back, and the other takes over before it could expire", async () => {
+  const a = candidate("a", 60_000);
+  await expect.poll(a.leads).toBe(true);
+  const b = candidate("b", 60_000);
+  a.stop.abort();
+  await a.ended;
+  expect(a.leads()).toBe(false);
+  await expect.poll(b.leads, { timeout: 10_000 }).toBe(true);
+  expect(holder()).toBe("b");
+});
+
+test("a leader that can't renew ends its term before anyone else may begin one", async () => {
+  const a = candidate("a");
+  await expect.poll(a.leads).toBe(true);
+  // From here on a's writes fail, as behind a cut cable; b's connection works.
+  server.answer = (request, response, body) => {
+    const by = (body as { spec?: { holderIdentity?: string } } | undefined)?.spec?.holderIdentity;
+    if (request.method !== "PUT" || by !== "a") return false;
+    status(response, 503, "ServiceUnavailable");
+    return true;
+  };
+  const b = candidate("b");
+  let both = false;
+  await expect
+    .poll(
+      () => {
+        both ||= a.leads() && b.leads();
+        return b.leads();
+      },
+      { interval: 5, timeout: 5000 },
+    )
+    .toBe(true);
+  expect(both).toBe(false);
+  expect(a.terms[0]?.signal.aborted).toBe(true);
+});
+
+test("a lease that someone else took ends the term at once", async () => {
+  const a = candidate("a", 60_000);
+  await expect.poll(a.leads).toBe(true);
+  const old = server.objects.get(lease);
+  const spec = { holderIdentity: "intruder", leaseDurationSeconds: 60 };
+  if (old) server.put(lease.slice(0, lease.lastIndexOf("/")), { ...old, spec });
+  await expect.poll(a.leads).toBe(false);
+  expect(a.terms).toHaveLength(1);
+  expect(holder()).toBe("intruder");
+});
+
+test("the same identity takes its own lease again without waiting", async () => {
+  const spec = { holderIdentity: "a", leaseDurationSeconds: 3600 };
+  server.put(lease.slice(0, lease.lastIndexOf("/")), {
+    metadata: { name: "metallb-controller", namespace: "metallb-system" },
+    spec,
+  });
+  await expect.poll(candidate("a").leads).toBe(true);
+});
