@@ -37,7 +37,8 @@ function specOf(kind: Kind): Field {
   return spec;
 }
 
-function readField<F extends Field>(field: F, value: unknown, path: string): Reading<MeaningOf<F>> {
+/** Reads one field; `path` is what its problems name. */
+export function readField<F extends Field>(field: F, value: unknown, path: string): Reading<MeaningOf<F>> {
   const found: Found = { problems: [], wellTyped: true };
   const meaning = read(field, value, path, found) as MeaningOf<F>;
   return { value: isRefused(found.problems) ? undefined : meaning, problems: found.problems };

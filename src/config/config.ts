@@ -40,17 +40,18 @@ export interface Pool {
 }
 
 /** Fields of a BGPPeer that mean something only together, or only once looked up. */
-type ResolvedPeerField =
-  | "peerASN"
-  | "dynamicASN"
-  | "peerAddress"
-  | "interface"
-  | "holdTime"
-  | "keepaliveTime"
-  | "connectTime"
-  | "passwordSecret"
-  | "nodeSelectors"
-  | "disableMP";
+export const resolvedPeerFields = [
+  "peerASN",
+  "dynamicASN",
+  "peerAddress",
+  "interface",
+  "holdTime",
+  "keepaliveTime",
+  "connectTime",
+  "passwordSecret",
+  "nodeSelectors",
+  "disableMP",
+] as const;
 
 /**
  * A BGP session of this node: the kind's fields under their own names, but for those that are resolved.
@@ -58,7 +59,7 @@ type ResolvedPeerField =
  * `password` is never logged and in no error, wherever it comes from. `bfdProfile` names a profile that exists in
  * `Config.bfdProfiles`. An empty `vrf` is the default VRF.
  */
-export interface Peer extends Omit<SpecOf<typeof bgpPeer>, ResolvedPeerField> {
+export interface Peer extends Omit<SpecOf<typeof bgpPeer>, (typeof resolvedPeerFields)[number]> {
   readonly name: string;
   readonly ref: ObjectRef;
   readonly remote:
@@ -72,10 +73,17 @@ export interface Peer extends Omit<SpecOf<typeof bgpPeer>, ResolvedPeerField> {
   readonly connectTimeSeconds?: number;
 }
 
-type ResolvedBgpPolicyField = "ipAddressPools" | "ipAddressPoolSelectors" | "nodeSelectors" | "peers" | "communities";
+/** Fields of a BGPAdvertisement that name other objects, or select them. */
+export const resolvedPolicyFields = [
+  "ipAddressPools",
+  "ipAddressPoolSelectors",
+  "nodeSelectors",
+  "peers",
+  "communities",
+] as const;
 
 /** A BGPAdvertisement, resolved; what needs no resolving is the kind's. A `localPref` of 0 is not set. */
-export interface BgpPolicy extends Omit<SpecOf<typeof bgpAdvertisement>, ResolvedBgpPolicyField> {
+export interface BgpPolicy extends Omit<SpecOf<typeof bgpAdvertisement>, (typeof resolvedPolicyFields)[number]> {
   readonly name: string;
   readonly ref: ObjectRef;
   /** Names of pools that exist, sorted. */

@@ -33,3 +33,13 @@ function unsigned(parts: readonly string[], limit: number): number[] | undefined
   const numbers = parts.map(Number);
   return numbers.every((n) => n <= limit) ? numbers : undefined;
 }
+
+/** Order: part by part, as numbers. */
+export function compareCommunities(
+  a: StandardCommunity | LargeCommunity,
+  b: StandardCommunity | LargeCommunity,
+): number {
+  const [left, right] = [a.split(":").map(Number), b.split(":").map(Number)];
+  const i = left.findIndex((part, at) => part !== right[at]);
+  return i < 0 ? 0 : (left[i] ?? 0) - (right[i] ?? 0);
+}

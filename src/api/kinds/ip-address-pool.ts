@@ -1,6 +1,7 @@
 import { boolean, integer, list, names, object, parsed, selectors } from "../field.ts";
 import { poolEntryGrammar } from "../grammar.ts";
 import { kind, type ObjectOf } from "../kind.ts";
+import { refused } from "../rules.ts";
 
 const count = { format: "int64" } as const;
 
@@ -45,7 +46,13 @@ export const ipAddressPool = kind({
           { optional: true, doc: "Reserves this pool for some namespaces or Services." },
         ),
       },
-      { doc: "The pool as it should be." },
+      {
+        doc: "The pool as it should be.",
+        check: ({ addresses }) =>
+          addresses.length > 0
+            ? []
+            : [refused("addresses", "Required", `is empty: no prefixes defined; write ${poolEntryGrammar.accepts}`)],
+      },
     ),
     status: object(
       {

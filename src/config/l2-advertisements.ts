@@ -1,0 +1,42 @@
+import type { Node } from "../api/core.ts";
+import type { IpAddressPool } from "../api/kinds/ip-address-pool.ts";
+import { type L2Advertisement, l2Advertisement } from "../api/kinds/l2-advertisement.ts";
+import { refOf } from "../api/object.ts";
+import { readSpec } from "../api/read.ts";
+import type { L2Policy, Pool } from "./config.ts";
+import { nodeWarnings, poolWarnings, selectedNodes, selectedPools } from "./selection.ts";
+import { type Candidate, openGround, settle, type Settled } from "./settle.ts";
+
+interface References {
+  readonly nodes: readonly Node[];
+  /** Pools in force, and all that exist. */
+  readonly pools: readonly Pool[];
+  readonly poolObjects: readonly IpAddressPool[];
+}
+
+/** The policies of all nodes: every speaker must see the same candidates. */
+export const settleL2Policies = (
+  objects: readonly L2Advertisement[],
+  references: References,
+  lastGood: readonly L2Policy[],
+): Settled<L2Policy> =>
+  settle<L2Policy>(
+    objects.map((object) => candidateOf(object, references)),
+    lastGood,
+    openGround,
+  );
+
+function candidateOf(object: L2Advertisement, { nodes, pools, poolObjects }: References): Candidate<L2Policy> {
+  const { value: spec, problems } = readSpec(l2Advertisement, object);
+  if (!spec) return { object, value: undefined, problems };
+  const value = {
+    name: object.metadata.name,
+    ref: refOf(object),
+    pools: selectedPools(spec, pools),
+    nodes: selectedNodes(spec.nodeSelectors, nodes),
+    interfaces: spec.interfaces,
+    serviceSelectors: spec.serviceSelectors,
+  };
+  const suspicious = [...poolWarnings(spec, poolObjects), ...nodeWarnings(spec.nodeSelectors, nodes)];
+  return { object, value, problems: [...problems, ...suspicious] };
+}

@@ -1,0 +1,149 @@
+import type { Node } from "../api/core.ts";
+import type { KubeObject, LabelSelector } from "../api/object.ts";
+import type { Problem } from "../api/problem.ts";
+import { problemOf } from "../api/read.ts";
+import type { Snapshot } from "../api/snapshot.ts";
+import { sortedBy } from "../std/order.ts";
+import { settleBfdProfiles } from "./bfd-profiles.ts";
+import { settleBgpPolicies } from "./bgp-advertisements.ts";
+import { aliasesOf } from "./communities.ts";
+import type { BfdParameters, BgpPolicy, Config, L2Policy, Peer, Pool } from "./config.ts";
+import { settleL2Policies } from "./l2-advertisements.ts";
+import { settlePeers } from "./peers.ts";
+import { settlePools } from "./pools.ts";
+import { isForNode, nodeWarnings } from "./selection.ts";
+import { byName } from "./settle.ts";
+
+interface Options {
+  /** Whose view: a speaker's node; `undefined` for the controller, which sees pools and communities only. */
+  readonly node: string | undefined;
+  readonly lastGood?: Config;
+}
+
+interface Parsed {
+  readonly config: Config;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * What the objects mean, and everything that is wrong with them.
+ *
+ * A problem disables the smallest thing that is wrong: a bad object keeps its last good value or is left out, and the
+ * others don't notice. Equal snapshots give equal output, whatever the order of their lists.
+ */
+export function parseConfig(snapshot: Snapshot, { node, lastGood = nothing }: Options): Parsed {
+  const aliases = aliasesOf(snapshot.communities);
+  const pools = settlePools(snapshot.pools, node === undefined ? snapshot.namespaces : undefined, lastGood.pools);
+  const found = [...aliases.problems, ...pools.problems];
+  if (node === undefined) return { config: { ...nothing, pools: pools.values }, problems: inOrder(found) };
+
+  const sessions = sessionsOf(snapshot, nodeNamed(snapshot, node), lastGood);
+  const policies = policiesOf(snapshot, nodeNamed(snapshot, node), {
+    lastGood,
+    pools: pools.values,
+    aliases,
+    ...sessions,
+  });
+  const { peers, bfdProfiles } = sessions;
+  const { bgpAdvertisements, l2Advertisements } = policies;
+  return {
+    config: { pools: pools.values, peers, bfdProfiles, bgpAdvertisements, l2Advertisements },
+    problems: inOrder([...found, ...sessions.problems, ...policies.problems]),
+  };
+}
+
+const nothing: Config = { pools: [], peers: [], bgpAdvertisements: [], l2Advertisements: [], bfdProfiles: [] };
+
+/** A node that isn't known yet has no labels. */
+const nodeNamed = ({ nodes }: Snapshot, name: string): Node =>
+  nodes.find(({ metadata }) => metadata.name === name) ?? { apiVersion: "v1", kind: "Node", metadata: { name } };
+
+interface Sessions {
+  readonly peers: readonly Peer[];
+  readonly bfdProfiles: readonly BfdParameters[];
+  readonly problems: readonly Problem[];
+}
+
+function sessionsOf(snapshot: Snapshot, node: Node, lastGood: Config): Sessions {
+  const profiles = settleBfdProfiles(snapshot.bfdProfiles, lastGood.bfdProfiles);
+  const { here, problems } = onNode(snapshot.peers, node, snapshot.nodes);
+  const references = {
+    secrets: snapshot.secrets,
+    bfdProfiles: byName(profiles.values),
+    bfdProfileNames: new Set(snapshot.bfdProfiles.map(({ metadata }) => metadata.name)),
+  };
+  const peers = settlePeers(here, references, lastGood.peers);
+  return {
+    peers: peers.values,
+    bfdProfiles: withKept(profiles.values, peers.values, lastGood.bfdProfiles),
+    problems: [...profiles.problems, ...problems, ...peers.problems],
+  };
+}
+
+/** A peer that keeps its last good value keeps the profile that it names, even if its object is gone. */
+function withKept(
+  profiles: readonly BfdParameters[],
+  peers: readonly Peer[],
+  lastGood: readonly BfdParameters[],
+): readonly BfdParameters[] {
+  const present = byName(profiles);
+  const named = new Set(peers.map(({ bfdProfile }) => bfdProfile));
+  const kept = lastGood.filter(({ name }) => named.has(name) && !present.has(name));
+  return sortedBy([...profiles, ...kept], ({ name }) => name);
+}
+
+interface PolicyInputs extends Sessions {
+  readonly lastGood: Config;
+  readonly pools: readonly Pool[];
+  readonly aliases: ReturnType<typeof aliasesOf>;
+}
+
+interface Policies {
+  readonly bgpAdvertisements: readonly BgpPolicy[];
+  readonly l2Advertisements: readonly L2Policy[];
+  readonly problems: readonly Problem[];
+}
+
+function policiesOf(
+  snapshot: Snapshot,
+  node: Node,
+  { lastGood, pools, aliases, peers, bfdProfiles }: PolicyInputs,
+): Policies {
+  const { here, problems } = onNode(snapshot.bgpAdvertisements, node, snapshot.nodes);
+  const bgp = settleBgpPolicies(
+    here,
+    {
+      node: node.metadata.name,
+      pools,
+      poolObjects: snapshot.pools,
+      peerObjects: snapshot.peers,
+      aliases: aliases.values,
+    },
+    { pools: byName(pools), peers, bfdProfiles: byName(bfdProfiles) },
+    lastGood.bgpAdvertisements,
+  );
+  const l2References = { nodes: snapshot.nodes, pools, poolObjects: snapshot.pools };
+  const l2 = settleL2Policies(snapshot.l2Advertisements, l2References, lastGood.l2Advertisements);
+  return {
+    bgpAdvertisements: bgp.values,
+    l2Advertisements: l2.values,
+    problems: [...problems, ...bgp.problems, ...l2.problems],
+  };
+}
+
+interface Selecting extends KubeObject {
+  readonly spec?: { readonly nodeSelectors?: readonly LabelSelector[] };
+}
+
+/** The objects that are meant for this node, and a word about those that are meant for none. */
+function onNode<T extends Selecting>(objects: readonly T[], node: Node, nodes: readonly Node[]) {
+  const here = objects.filter((object) => isForNode(object, node));
+  const elsewhere = objects.filter((object) => !here.includes(object));
+  const problems = elsewhere.flatMap((object) =>
+    nodeWarnings(object.spec?.nodeSelectors ?? [], nodes).map((found) => problemOf(object, found)),
+  );
+  return { here, problems };
+}
+
+const inOrder = (problems: readonly Problem[]): readonly Problem[] =>
+  sortedBy(problems, ({ object, field, message }) => `${object.kind}\0${object.name}\0${field}\0${message}`);
