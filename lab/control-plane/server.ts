@@ -13,7 +13,7 @@ import { builtinKinds } from "./registry/kinds.ts";
 import { Registry } from "./registry/registry.ts";
 import { builtinComponents } from "./schema/builtin.ts";
 import { Store } from "./store/revisions.ts";
-import type { LocalApi, PodRuntime } from "./types.ts";
+import type { Kind, LocalApi, PodRuntime } from "./types.ts";
 
 export interface ControlPlaneOptions {
   /** SQLite file that keeps the cluster over restarts; absent: memory only. */
@@ -24,6 +24,8 @@ export interface ControlPlaneOptions {
   /** Host names and addresses that the server's certificate is good for, beside localhost and its loopback addresses. */
   readonly certNames: readonly string[];
   readonly runtime: PodRuntime;
+  /** Completes the row of a built-in kind, such as a Service's with the addresses that this cluster gives. */
+  readonly adapt?: (kind: Kind) => Kind;
   readonly admit?: Admit;
   /** Absent: everybody with a token may do everything. */
   readonly authorize?: Authorize;
@@ -56,7 +58,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const now = options.now ?? (() => new Date());
   const ending = new AbortController();
   const store = new Store({ file: options.dataFile ?? ":memory:", now: () => now().getTime() });
-  const registry = new Registry(builtinKinds(), builtinComponents());
+  const registry = new Registry(builtinKinds().map(options.adapt ?? ((kind) => kind)), builtinComponents());
   const writer = createWriter({ store, registry, admit: options.admit, now });
   followCrds({ store, registry, writer, convert: options.convert, now, caller: LOCAL, signal: ending.signal });
   const api = createLocalApi(store, registry, writer);

@@ -1,6 +1,5 @@
 import { kindFromCrd, validateCrd } from "../registry/crd.ts";
-import { at } from "../registry/columns.ts";
-import { fill } from "../registry/pod-defaults.ts";
+import { at, fill, items, type Node, text, texts } from "../registry/fields.ts";
 import type { Registry } from "../registry/registry.ts";
 import { sameId, type Store } from "../store/revisions.ts";
 import type { ApiObject, Cause, Kind, ResourceId } from "../types.ts";
@@ -9,8 +8,6 @@ import type { Caller, Writer } from "./write.ts";
 
 const CRDS: ResourceId = { group: "apiextensions.k8s.io", resource: "customresourcedefinitions" };
 const CLEANUP = "customresourcecleanup.apiextensions.k8s.io";
-
-type Node = Record<string, unknown>;
 
 /** Converts a custom resource between its versions, as the CRD says how (its conversion webhook). */
 export type ConvertCustom = (crd: ApiObject, objects: ApiObject[], toVersion: string) => Promise<ApiObject[]>;
@@ -97,15 +94,15 @@ const isEnding = (crd: ApiObject): boolean =>
   crd.metadata.deletionTimestamp !== undefined && (crd.metadata.finalizers ?? []).includes(CLEANUP);
 
 const idOf = (crd: ApiObject): ResourceId => ({
-  group: String(at(crd, "spec", "group")),
-  resource: String(at(crd, "spec", "names", "plural")),
+  group: text(at(crd, "spec", "group")),
+  resource: text(at(crd, "spec", "names", "plural")),
 });
 
 /** Derived names, the clean-up finalizer, and the status that says that the kind is served. */
 function prepareCrd(crd: ApiObject, old: ApiObject | undefined, now: string): void {
   const spec = (crd["spec"] ??= {}) as Node;
   const names = (spec["names"] ??= {}) as Node;
-  const kind = String(names["kind"] ?? "");
+  const kind = text(names["kind"]);
   fill(names, { singular: kind.toLowerCase(), listKind: `${kind}List` });
   fill(spec, { conversion: { strategy: "None" } });
   const service = at(spec, "conversion", "webhook", "clientConfig", "service");
@@ -135,10 +132,9 @@ function conditions(old: ApiObject | undefined, now: string): object[] {
 }
 
 function storedVersions(crd: ApiObject, old: ApiObject | undefined): string[] {
-  const before = (at(old, "status", "storedVersions") ?? []) as string[];
-  const versions = (at(crd, "spec", "versions") ?? []) as Node[];
-  const now = versions.filter((each) => each["storage"] === true).map((each) => String(each["name"]));
-  return [...new Set([...before, ...now])];
+  const versions = items(at(crd, "spec", "versions")).filter((each) => each["storage"] === true);
+  const now = versions.map((each) => text(each["name"]));
+  return [...new Set([...texts(at(old, "status", "storedVersions")), ...now])];
 }
 
 /**
@@ -151,7 +147,7 @@ function nameConflicts(registry: Registry, crd: ApiObject): Cause[] {
   const names = at(crd, "spec", "names");
   const others = registry.kinds().filter((kind) => kind.group === id.group && kind.resource !== id.resource);
   const taken = (name: unknown, used: (kind: Kind) => readonly string[]): boolean =>
-    others.some((kind) => used(kind).includes(String(name)));
+    others.some((kind) => used(kind).includes(text(name)));
   const fields: [field: string, value: unknown, used: (kind: Kind) => readonly string[]][] = [
     ["kind", at(names, "kind"), (kind) => [kind.kind, kind.listKind]],
     ["singular", at(names, "singular"), (kind) => [kind.singular, kind.resource]],

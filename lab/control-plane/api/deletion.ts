@@ -1,4 +1,4 @@
-import { at } from "../registry/columns.ts";
+import { at } from "../registry/fields.ts";
 import type { ApiObject, Kind } from "../types.ts";
 import { timestamp } from "./metadata.ts";
 

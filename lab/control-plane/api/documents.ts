@@ -79,7 +79,7 @@ export class Documents {
 
   #value(path: string): object | undefined {
     const parts = path.split("/").slice(1);
-    switch (parts[0]) {
+    switch (parts[0] ?? "") {
       case "version":
         return parts.length === 1 ? VERSION : undefined;
       case "openapi":

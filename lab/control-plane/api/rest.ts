@@ -293,7 +293,12 @@ function patchFunction(deps: RestDeps, target: Target, type: string, body: unkno
     case "application/strategic-merge-patch+json":
       if (target.kind.custom) break;
       return (live) =>
-        applyStrategicPatch(target.version.schema, deps.registry.components, live, body as Parameters<typeof applyStrategicPatch>[3]) as ApiObject;
+        applyStrategicPatch(
+          target.version.schema,
+          deps.registry.components,
+          live,
+          body as Parameters<typeof applyStrategicPatch>[3],
+        ) as ApiObject;
     default:
   }
   const types = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
@@ -389,7 +394,7 @@ async function serveSubresource(deps: RestDeps, call: Call, verb: string): Promi
       return issueToken(deps, call);
     case "eviction create": {
       const body = await objectBody(call);
-      await deps.writer.remove(main, name, (body["deleteOptions"] ?? {}) as DeleteOptions, callerOf(call));
+      await deps.writer.remove(main, name, body["deleteOptions"] ?? {}, callerOf(call));
       return sendJson(call.response, 201, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" });
     }
     case "exec get":

@@ -1,4 +1,4 @@
-import { at } from "../registry/columns.ts";
+import { at, text, texts } from "../registry/fields.ts";
 import type { ApiObject, Kind, UserInfo } from "../types.ts";
 import type { Authorize } from "./hooks.ts";
 import { timestamp } from "./metadata.ts";
@@ -15,7 +15,7 @@ export function answerReview(
   const answered = (status: object): ApiObject => ({ ...review, metadata, status });
   switch (kind.resource) {
     case "tokenreviews":
-      return answered(tokenStatus(deps.tokens.holder(String(at(review, "spec", "token") ?? ""))));
+      return answered(tokenStatus(deps.tokens.holder(text(at(review, "spec", "token")))));
     case "selfsubjectreviews":
       return answered({ userInfo: userInfo(deps.user) });
     case "selfsubjectaccessreviews":
@@ -42,26 +42,23 @@ function reviewedUser(review: ApiObject): UserInfo {
   const name = at(review, "spec", "user");
   const groups = at(review, "spec", "groups");
   if (typeof name !== "string" && !Array.isArray(groups)) throw badRequest("spec.user or spec.groups is required");
-  return { name: String(name ?? ""), groups: Array.isArray(groups) ? groups.map(String) : [] };
+  return { name: text(name), groups: texts(groups) };
 }
 
 function accessStatus(review: ApiObject, user: UserInfo, authorize: Authorize): object {
   const resource = at(review, "spec", "resourceAttributes");
-  const text = (node: unknown, field: string): string | undefined => {
-    const value = at(node, field);
-    return typeof value === "string" && value !== "" ? value : undefined;
-  };
+  const optional = (node: unknown, field: string): string | undefined => text(at(node, field)) || undefined;
   const plain = at(review, "spec", "nonResourceAttributes");
   const from = resource ?? plain;
   const { allowed, reason } = authorize({
     user,
-    verb: text(from, "verb") ?? "",
-    group: text(resource, "group") ?? "",
-    resource: text(resource, "resource") ?? "",
-    subresource: text(resource, "subresource"),
-    namespace: text(resource, "namespace"),
-    name: text(resource, "name"),
-    path: text(plain, "path"),
+    verb: text(at(from, "verb")),
+    group: text(at(resource, "group")),
+    resource: text(at(resource, "resource")),
+    subresource: optional(resource, "subresource"),
+    namespace: optional(resource, "namespace"),
+    name: optional(resource, "name"),
+    path: optional(plain, "path"),
   });
   return { allowed, ...(reason === "" ? {} : { reason }) };
 }

@@ -1,4 +1,4 @@
-import { at } from "../registry/columns.ts";
+import { at } from "../registry/fields.ts";
 import type { ApiObject } from "../types.ts";
 
 /** The `scale` view of a workload (autoscaling/v1). */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { deepEqual } from "../../../src/std/equal.ts";
 import { serverSideApply, trackUpdate } from "../patch/apply.ts";
 import { type Registry, apiVersionOf, storageVersion } from "../registry/registry.ts";
+import { without } from "../registry/fields.ts";
 import { defaultObject, pruneObject, validateObject } from "../schema/walk.ts";
 import { StaleWrite, type Store } from "../store/revisions.ts";
 import type { ApiObject, Kind, KindVersion, ManagedFieldsEntry, Subresource, UserInfo } from "../types.ts";
@@ -99,8 +100,8 @@ export function createWriter(deps: {
     const { kind } = target;
     const stored = await toStored(kind, object);
     if (kind.subresources.includes("status") && kind.resource !== "nodes") delete stored["status"];
-    const { deletionTimestamp, deletionGracePeriodSeconds, ...rest } = stored.metadata;
-    stored.metadata = { ...rest, uid: randomUUID(), creationTimestamp: timestamp(deps.now()) };
+    const metadata = without(stored.metadata, "deletionTimestamp", "deletionGracePeriodSeconds");
+    stored.metadata = { ...metadata, uid: randomUUID(), creationTimestamp: timestamp(deps.now()) };
     if (kind.generation) stored.metadata.generation = 1;
     const ready = await decided(target, stored, undefined, caller);
     setEntries(ready, entries(ready));
@@ -262,12 +263,17 @@ export function createWriter(deps: {
     now: timestamp(deps.now()),
   });
 
-  const tracked = (
+  /** Ownership after a write that is no apply; counted in the storage version, whatever version the client wrote. */
+  function tracked(
     target: Target,
     before: ApiObject | undefined,
     after: ApiObject,
     caller: Caller,
-  ): ManagedFieldsEntry[] => trackUpdate({ ...tracking(target, caller), before, after, operation: "Update" });
+  ): ManagedFieldsEntry[] {
+    const { apiVersion } = after;
+    const written = { ...tracking(target, caller), apiVersion, schema: storedSchema(target.kind) };
+    return trackUpdate({ ...written, before, after, operation: "Update" });
+  }
 
   async function remove(target: Target, name: string, options: DeleteOptions, caller: Caller) {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -403,12 +409,12 @@ function raiseGeneration(kind: Kind, next: ApiObject, old: ApiObject | undefined
   next.metadata.generation = deepEqual(intent(next), intent(old)) ? generation : generation + 1;
 }
 
-const intent = ({ metadata, status, ...rest }: ApiObject): object => rest;
+const intent = (object: ApiObject): object => without(object, "metadata", "status");
 
 /** Equal but for the times and versions that a write itself brings. */
 const unchanged = (live: ApiObject, next: ApiObject): boolean => deepEqual(comparable(live), comparable(next));
 
 const comparable = (object: ApiObject): object => {
-  const { resourceVersion, managedFields, ...metadata } = object.metadata;
-  return { ...object, metadata: { ...metadata, managedFields: managedFields?.map(({ time, ...entry }) => entry) } };
+  const managedFields = object.metadata.managedFields?.map((entry) => without(entry, "time"));
+  return { ...object, metadata: { ...without(object.metadata, "resourceVersion"), managedFields } };
 };

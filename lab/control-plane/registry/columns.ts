@@ -1,7 +1,7 @@
 import type { ApiObject, Column } from "../types.ts";
+import { at, items, type Node, text, texts } from "./fields.ts";
 
 type Cell = ReturnType<Column["value"]>;
-type Node = Record<string, unknown>;
 
 /** A column that is always shown; `priority` 1 makes it one of `-o wide`. Types follow the values: `date` cells hold a time and print as an age. */
 const column = (name: string, value: Column["value"], priority = 0, type = "string"): Column => ({
@@ -18,19 +18,8 @@ const nameColumn = column("Name", (object) => object.metadata.name);
 const ageColumn = column("Age", (object) => object.metadata.creationTimestamp ?? null, 0, "date");
 const wide = (name: string, value: Column["value"]): Column => column(name, value, 1);
 
-/** Reads a path of plain members; anything missing is undefined. */
-export const at = (value: unknown, ...path: string[]): unknown =>
-  path.reduce<unknown>(
-    (node, key) => (typeof node === "object" && node !== null ? (node as Node)[key] : undefined),
-    value,
-  );
-
-const items = (value: unknown): Node[] => (Array.isArray(value) ? (value as Node[]) : []);
-const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
-const text = (value: unknown, absent = ""): string =>
-  value === undefined || value === null || value === "" ? absent : String(value);
 const count = (value: unknown): number => (typeof value === "number" ? value : 0);
-const size = (value: unknown): number => Object.keys((value ?? {}) as object).length;
+const size = (value: unknown): number => Object.keys(value ?? {}).length;
 const joined = (values: readonly string[], absent = "<none>"): string =>
   values.length === 0 ? absent : values.join(",");
 
@@ -41,7 +30,7 @@ const firstThree = (values: readonly string[]): string =>
 /** A label selector as kubectl prints it. */
 function selectorText(selector: unknown): string {
   const equal = Object.entries((at(selector, "matchLabels") ?? {}) as Node).map(
-    ([key, value]) => `${key}=${String(value)}`,
+    ([key, value]) => `${key}=${text(value)}`,
   );
   const expressions = items(at(selector, "matchExpressions")).map((each) => {
     const values = texts(each["values"]).join(",");
@@ -55,7 +44,7 @@ function selectorText(selector: unknown): string {
 }
 
 const plainSelector = (selector: unknown): string =>
-  joined(Object.entries((selector ?? {}) as Node).map(([key, value]) => `${key}=${String(value)}`));
+  joined(Object.entries((selector ?? {}) as Node).map(([key, value]) => `${key}=${text(value)}`));
 
 const containers = (object: ApiObject): Node[] => items(at(object, "spec", "template", "spec", "containers"));
 const templateColumns: Column[] = [
@@ -85,7 +74,7 @@ export function humanDuration(ms: number): string {
 }
 
 const since = (time: unknown): string => {
-  const from = Date.parse(String(time));
+  const from = Date.parse(text(time));
   return Number.isNaN(from) ? "<unknown>" : humanDuration(Date.now() - from);
 };
 

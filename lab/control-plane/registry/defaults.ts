@@ -1,12 +1,10 @@
 import { deepEqual } from "../../../src/std/equal.ts";
 import type { ApiObject, Cause, Kind } from "../types.ts";
-import { at } from "./columns.ts";
-import { admitPodSpec, defaultPodSpec, fill } from "./pod-defaults.ts";
+import { at, fill, items, type Node, text, without } from "./fields.ts";
+import { admitPodSpec, defaultPodSpec } from "./pod-defaults.ts";
 
-type Node = Record<string, unknown>;
 type Rules = Pick<Kind, "prepare" | "validate">;
 
-const items = (value: unknown): Node[] => (Array.isArray(value) ? (value as Node[]) : []);
 const spec = (object: ApiObject): Node => (object["spec"] ??= {}) as Node;
 
 const cause = (reason: Cause["reason"], field: string, message: string): Cause => ({ reason, field, message });
@@ -50,7 +48,7 @@ function validateService(service: ApiObject, old: ApiObject | undefined): Cause[
   const s = spec(service);
   const causes: Cause[] = [];
   const types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-  if (!types.includes(String(s["type"]))) causes.push(unsupported("spec.type", s["type"], types));
+  if (!types.includes(text(s["type"]))) causes.push(unsupported("spec.type", s["type"], types));
   const ports = items(s["ports"]);
   if (ports.length === 0 && s["type"] !== "ExternalName" && s["clusterIP"] !== "None")
     causes.push(required("spec.ports"));
@@ -61,7 +59,7 @@ function validateService(service: ApiObject, old: ApiObject | undefined): Cause[
     internalTrafficPolicy: ["Cluster", "Local"],
     sessionAffinity: ["ClientIP", "None"],
   })) {
-    if (s[field] !== undefined && !supported.includes(String(s[field]))) {
+    if (s[field] !== undefined && !supported.includes(text(s[field]))) {
       causes.push(unsupported(`spec.${field}`, s[field], supported));
     }
   }
@@ -92,7 +90,7 @@ function validatePort(port: Node, field: string, all: readonly Node[], index: nu
     causes.push(cause("FieldValueDuplicate", field, `Duplicate value: ${JSON.stringify(value)}`));
   }
   const protocols = ["SCTP", "TCP", "UDP"];
-  if (!protocols.includes(String(port["protocol"]))) {
+  if (!protocols.includes(text(port["protocol"]))) {
     causes.push(unsupported(`${field}.protocol`, port["protocol"], protocols));
   }
   return causes;
@@ -151,9 +149,15 @@ function validatePod(pod: ApiObject, old: ApiObject | undefined): Cause[] {
 }
 
 function fixedPart(pod: ApiObject): Node {
-  const { tolerations, activeDeadlineSeconds, terminationGracePeriodSeconds, nodeName, schedulingGates, ...rest } =
-    spec(pod);
-  const images = (list: unknown) => items(list).map(({ image, ...container }) => container);
+  const rest = without(
+    spec(pod),
+    "tolerations",
+    "activeDeadlineSeconds",
+    "terminationGracePeriodSeconds",
+    "nodeName",
+    "schedulingGates",
+  );
+  const images = (list: unknown) => items(list).map((container) => without(container, "image"));
   return { ...rest, containers: images(rest["containers"]), initContainers: images(rest["initContainers"]) };
 }
 

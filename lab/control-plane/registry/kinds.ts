@@ -1,8 +1,9 @@
 import { componentFor } from "../schema/builtin.ts";
 import type { ApiObject, Kind, Subresource } from "../types.ts";
-import { at, columnsFor } from "./columns.ts";
+import { columnsFor } from "./columns.ts";
 import { rulesFor } from "./defaults.ts";
 import { coreEvent } from "./events.ts";
+import { at, text } from "./fields.ts";
 
 interface Row {
   readonly group: string;
@@ -223,7 +224,7 @@ function modernEvents(kind: Kind): Kind {
     ...kind,
     versions: kind.versions.map((version) => ({
       ...version,
-      columns: columnsFor("", "events").map((column) => ({ ...column, value: core(column.value) })),
+      columns: columnsFor("", "events").map((column) => ({ ...column, value: core((event) => column.value(event)) })),
     })),
     fieldLabels: Object.fromEntries(Object.entries(kind.fieldLabels).map(([label, read]) => [label, core(read)])),
   };
@@ -231,10 +232,8 @@ function modernEvents(kind: Kind): Kind {
 
 const fieldAt =
   (path: string) =>
-  (object: ApiObject): string => {
-    const value = at(object, ...path.split("."));
-    return value === undefined || value === null ? "" : String(value);
-  };
+  (object: ApiObject): string =>
+    text(at(object, ...path.split(".")));
 
 /** A row for each built-in kind. */
 export const builtinKinds = (): Kind[] =>

@@ -1,13 +1,4 @@
-import { at } from "./columns.ts";
-
-type Node = Record<string, unknown>;
-
-const items = (value: unknown): Node[] => (Array.isArray(value) ? (value as Node[]) : []);
-
-/** Sets members that are absent. */
-export function fill(node: Node, defaults: Readonly<Record<string, unknown>>): void {
-  for (const [key, value] of Object.entries(defaults)) node[key] ??= structuredClone(value);
-}
+import { at, fill, items, type Node, text } from "./fields.ts";
 
 /**
  * Fills a PodSpec as kube-apiserver does when it reads one, in a Pod or in a template.
@@ -32,7 +23,7 @@ export function defaultPodSpec(spec: Node): void {
 }
 
 function defaultContainer(container: Node, hostNetwork: boolean): void {
-  const image = String(container["image"] ?? "");
+  const image = text(container["image"]);
   fill(container, {
     imagePullPolicy: pullsAlways(image) ? "Always" : "IfNotPresent",
     terminationMessagePath: "/dev/termination-log",

@@ -44,7 +44,7 @@ export class Store {
 
   /** Sorted by namespace, then name. */
   list(id: ResourceId, namespace?: string): ApiObject[] {
-    return sorted([...(this.#resources.get(idKey(id))?.values() ?? [])], namespace);
+    return sorted(this.#resources.get(idKey(id))?.values().toArray() ?? [], namespace);
   }
 
   /** The list as it was at `revision`; undefined when that is too long ago. */
@@ -135,7 +135,7 @@ export class Store {
 
   #tell(change: Change): void {
     this.#history.append(change);
-    for (const listener of [...this.#listeners]) listener(change);
+    for (const listener of this.#listeners.values().toArray()) listener(change);
   }
 }
 

@@ -1,5 +1,5 @@
 import { badRequest } from "../api/status.ts";
-import { at } from "../registry/columns.ts";
+import { at } from "../registry/fields.ts";
 import type { ApiObject } from "../types.ts";
 
 const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
