@@ -1,0 +1,454 @@
+import { describe, expect, test } from "vitest";
+import type { Service } from "../api/core.ts";
+import type { Pool } from "../config/config.ts";
+import { allocate } from "./allocate.ts";
+import type { Memory, Outcome } from "./outcome.ts";
+import { bothRequired, dual, forAll, got, pool, service, written } from "./testing/world.ts";
+
+const first = pool("first", ["10.100.0.0/24"]);
+
+const run = (pools: readonly Pool[], services: readonly Service[], memory?: Memory) =>
+  allocate({ config: { pools }, services, lbClass: "", ...(memory && { memory }) });
+
+const assignments = (pools: readonly Pool[], services: readonly Service[], memory?: Memory) =>
+  Object.fromEntries(run(pools, services, memory).outcomes.map((o) => [o.service.metadata.name, got(o)]));
+
+const only = (outcomes: readonly Outcome[]): Outcome => {
+  const [outcome] = outcomes;
+  if (!outcome || outcomes.length !== 1) throw new Error("not one outcome");
+  return outcome;
+};
+
+const said = (pools: readonly Pool[], one: Service) =>
+  only(run(pools, [one]).outcomes).events.map(({ reason, message }) => `${reason}: ${message}`);
+
+const wants = (ips: string) => ({ annotations: { "metallb.io/loadBalancerIPs": ips } });
+const from = (name: string) => ({ annotations: { "metallb.io/address-pool": name } });
+const shares = (key: string) => ({ annotations: { "metallb.io/allow-shared-ip": key } });
+
+describe("which address", () => {
+  test("the lowest free one, the network address included", () => {
+    expect(assignments([first], [service("a"), service("b", { born: 1 })])).toEqual({
+      a: ["10.100.0.0"],
+      b: ["10.100.0.1"],
+    });
+  });
+
+  test("the older Service is served first", () => {
+    expect(assignments([first], [service("a", { born: 9 }), service("b", { born: 1 })])).toEqual({
+      a: ["10.100.0.1"],
+      b: ["10.100.0.0"],
+    });
+  });
+
+  test("a requested address is not given to another that would take any", () => {
+    expect(assignments([first], [service("a"), service("b", { born: 9, ...wants("10.100.0.0") })])).toEqual({
+      a: ["10.100.0.1"],
+      b: ["10.100.0.0"],
+    });
+  });
+
+  test("avoidBuggyIPs skips x.x.x.0 and x.x.x.255, also at the seam of two /24", () => {
+    const seam = pool("first", ["10.0.0.254-10.0.1.2"], { avoidBuggyIPs: true });
+    const services = ["a", "b", "c", "d"].map((name) => service(name));
+    expect(assignments([seam], services)).toEqual({
+      a: ["10.0.0.254"],
+      b: ["10.0.1.1"],
+      c: ["10.0.1.2"],
+      d: 'no available IPs: pool "first" is full (3/3 IPv4)',
+    });
+  });
+
+  test("entries are used in the order in which they are listed", () => {
+    const listed = pool("first", ["10.2.0.9/32", "10.1.0.0/31"]);
+    expect(assignments([listed], [service("a"), service("b"), service("c")])).toEqual({
+      a: ["10.2.0.9"],
+      b: ["10.1.0.0"],
+      c: ["10.1.0.1"],
+    });
+  });
+
+  test("a Service without a class is ours, one of another class is not", () => {
+    expect(assignments([first], [service("a"), service("b", { loadBalancerClass: "other" })])).toEqual({
+      a: ["10.100.0.0"],
+    });
+  });
+});
+
+describe("which pool", () => {
+  const second = pool("second", ["10.200.0.0/24"]);
+
+  test("general pools by name", () => {
+    expect(assignments([second, first], [service("a")])).toEqual({ a: ["10.100.0.0"] });
+  });
+
+  test("pinned pools before general ones, lower positive priority first, 0 last", () => {
+    const pinned = (name: string, priority: number, at: string) =>
+      pool(name, [at], { allocation: { ...forAll, priority } });
+    const pools = [
+      first,
+      pinned("p0", 0, "10.0.0.0/32"),
+      pinned("p9", 9, "10.0.9.0/32"),
+      pinned("p1", 1, "10.0.1.0/32"),
+    ];
+    const services = ["a", "b", "c", "d"].map((name) => service(name));
+    expect(assignments(pools, services)).toEqual({
+      a: ["10.0.1.0"],
+      b: ["10.0.9.0"],
+      c: ["10.0.0.0"],
+      d: ["10.100.0.0"],
+    });
+  });
+
+  test("a pool for namespaces that don't exist is for nobody, even when asked for", () => {
+    const nowhere = pool("first", ["10.0.0.0/24"], { allocation: { ...forAll, namespaces: [] } });
+    expect(assignments([nowhere], [service("a"), service("b", from("first"))])).toEqual({
+      a: 'no available IPs: pool "first" is for other namespaces',
+      b: "pool first not compatible for ip assignment",
+    });
+  });
+
+  test("serviceSelectors choose by label", () => {
+    const web = pool("web", ["10.9.0.0/24"], {
+      allocation: { ...forAll, serviceSelectors: [{ matchLabels: { app: "web" } }] },
+    });
+    expect(assignments([web, first], [service("a", { labels: { app: "web" } }), service("b")])).toEqual({
+      a: ["10.9.0.0"],
+      b: ["10.100.0.0"],
+    });
+  });
+
+  test("autoAssign false keeps a pool for those who ask for it or its addresses", () => {
+    const reserved = pool("reserved", ["10.9.0.0/24"], { autoAssign: false });
+    const services = [service("a"), service("b", from("reserved")), service("c", wants("10.9.0.7"))];
+    expect(assignments([reserved], services)).toEqual({
+      a: 'no available IPs: pool "reserved" has autoAssign false',
+      b: ["10.9.0.0"],
+      c: ["10.9.0.7"],
+    });
+  });
+
+  test("a named pool that is unknown or full does not fall through to others", () => {
+    const tiny = pool("tiny", ["10.9.0.0/32"]);
+    const services = [service("a", from("tiny")), service("b", from("tiny")), service("c", from("nope"))];
+    expect(assignments([tiny, first], services)).toEqual({
+      a: ["10.9.0.0"],
+      b: 'no available IPs in pool tiny: pool "tiny" is full (1/1 IPv4)',
+      c: 'unknown pool "nope"',
+    });
+  });
+
+  test("the annotation's name from before 0.14.9 counts, and the present one wins even when empty", () => {
+    const old = { "metallb.universe.tf/address-pool": "second" };
+    const both = { ...old, "metallb.io/address-pool": "" };
+    const services = [service("a", { annotations: old }), service("b", { annotations: both })];
+    expect(assignments([first, second], services)).toEqual({ a: ["10.200.0.0"], b: ["10.100.0.0"] });
+  });
+});
+
+describe("requested addresses", () => {
+  test.each<[string, Parameters<typeof service>[1], readonly string[] | string]>([
+    ["by annotation", wants("10.100.0.9"), ["10.100.0.9"]],
+    ["by spec.loadBalancerIP", { loadBalancerIP: "10.100.0.9" }, ["10.100.0.9"]],
+    [
+      "by both, even when equal",
+      { ...wants("10.100.0.9"), loadBalancerIP: "10.100.0.9" },
+      "invalid requested loadbalancer IPs: service can not have both metallb.io/loadBalancerIPs and svc.Spec.LoadBalancerIP",
+    ],
+    ["outside all pools", wants("10.1.1.1"), '["10.1.1.1"] is not allowed in config'],
+    ["not an address", wants("ten"), 'invalid requested loadbalancer IPs: "ten" is not an IP address'],
+    [
+      "two of one family",
+      wants("10.100.0.1, 10.100.0.2"),
+      'invalid requested loadbalancer IPs: ["10.100.0.1" "10.100.0.2"]: at most one address of each family can be requested',
+    ],
+    [
+      "of the other family",
+      wants("fd00::1"),
+      'requested loadBalancer IP(s) ["fd00::1"] does not match the ipFamily of the service',
+    ],
+    [
+      "of one family for a Service of two",
+      { ...dual, ...wants("10.100.0.1") },
+      'requested loadBalancer IP(s) ["10.100.0.1"] does not match the ipFamily of the service',
+    ],
+    [
+      "in another pool than the one named",
+      { annotations: { "metallb.io/loadBalancerIPs": "10.100.0.1", "metallb.io/address-pool": "v6" } },
+      'requested loadBalancer IP(s) ["10.100.0.1"] not compatible with requested address pool v6',
+    ],
+    ["v6 before v4 is given in the one order", { ...dual, ...wants("fd00::1,10.100.0.1") }, ["10.100.0.1", "fd00::1"]],
+  ])("%s", (_, asked, expected) => {
+    expect(assignments([first, pool("v6", ["fd00::/64"])], [service("a", asked)])).toEqual({ a: expected });
+  });
+});
+
+describe("sharing an address", () => {
+  const one = pool("first", ["10.100.0.1/32"]);
+  const at = (port: number, protocol = "TCP") => ({ ports: [{ port, protocol }] });
+  const local = (app: string) => ({ externalTrafficPolicy: "Local" as const, selector: { app } });
+
+  test.each<[string, Parameters<typeof service>[1], Parameters<typeof service>[1], boolean]>([
+    ["equal keys and different ports", { ...shares("k"), ...at(80) }, { ...shares("k"), ...at(443) }, true],
+    [
+      "equal keys and one port in two protocols",
+      { ...shares("k"), ...at(53) },
+      { ...shares("k"), ...at(53, "UDP") },
+      true,
+    ],
+    ["equal keys and the same port", { ...shares("k"), ...at(80) }, { ...shares("k"), ...at(80) }, false],
+    ["different keys", { ...shares("k"), ...at(80) }, { ...shares("l"), ...at(443) }, false],
+    ["no keys", at(80), at(443), false],
+    ["empty keys", { ...shares(""), ...at(80) }, { ...shares(""), ...at(443) }, false],
+    [
+      "policy Local with equal selectors",
+      { ...shares("k"), ...at(80), ...local("x") },
+      { ...shares("k"), ...at(443), ...local("x") },
+      true,
+    ],
+    [
+      "policy Local with different selectors",
+      { ...shares("k"), ...at(80), ...local("x") },
+      { ...shares("k"), ...at(443), ...local("y") },
+      false,
+    ],
+    ["Local and Cluster", { ...shares("k"), ...at(80), ...local("x") }, { ...shares("k"), ...at(443) }, false],
+  ])("%s", (_, a, b, isShared) => {
+    const result = assignments([one], [service("a", a), service("b", b)]);
+    expect(result["a"]).toEqual(["10.100.0.1"]);
+    expect(Array.isArray(result["b"])).toBe(isShared);
+  });
+
+  test("an address that may be shared is taken before a free one after it, not before a free one before it", () => {
+    const holder = service("a", {
+      annotations: { ...shares("k").annotations, ...wants("10.100.0.5").annotations },
+      ...at(80),
+    });
+    const held = written(only(run([first], [holder]).outcomes));
+    expect(assignments([first], [held, service("b", { ...shares("k"), ...at(443) })])["b"]).toEqual(["10.100.0.0"]);
+    const blocker = pool("first", ["10.100.0.5-10.100.0.9"]);
+    expect(assignments([blocker], [held, service("b", { ...shares("k"), ...at(443) })])["b"]).toEqual(["10.100.0.5"]);
+  });
+
+  test("when requested, the cause names who stands in the way", () => {
+    const services = [service("a", { has: ["10.100.0.1"] }), service("b", { ...shares("k"), ...wants("10.100.0.1") })];
+    expect(assignments([one], services)["b"]).toBe(
+      'can\'t change sharing key for "default/b", address also in use by default/a',
+    );
+  });
+});
+
+describe("families", () => {
+  const v4 = pool("v4", ["10.4.0.0/24"]);
+  const v6 = pool("v6", ["fd06::/64"]);
+  const both = pool("zboth", ["10.46.0.0/24", "fd46::/64"]);
+
+  test.each<[string, readonly Pool[], Parameters<typeof service>[1], readonly string[] | string]>([
+    ["IPv6 alone", [v4, v6], { clusterIPs: ["fd96::1"] }, ["fd06::"]],
+    ["one clusterIP with PreferDualStack is one family", [both], { ipFamilyPolicy: "PreferDualStack" }, ["10.46.0.0"]],
+    ["both from one pool, though others come first", [v4, v6, both], dual, ["10.46.0.0", "fd46::"]],
+    ["both from two pools when none has both", [v4, v6], bothRequired, ["10.4.0.0", "fd06::"]],
+    ["preferred but not to be had", [v4], dual, ["10.4.0.0"]],
+    ["preferred, the primary family first", [v6], { ...dual, ipFamilies: ["IPv6", "IPv4"] }, ["fd06::"]],
+    ["required but not to be had", [v4], bothRequired, 'no available IPs: pool "v4" has no IPv6 addresses'],
+    [
+      "required with one clusterIP",
+      [both],
+      { ipFamilyPolicy: "RequireDualStack" },
+      "Service requires dual stack but not enough clusterips [10.96.0.1]",
+    ],
+    ["no clusterIP", [both], { clusterIPs: [] }, "the Service has no clusterIP"],
+  ])("%s", (_, pools, asked, expected) => {
+    expect(assignments(pools, [service("a", asked)])).toEqual({ a: expected });
+  });
+});
+
+describe("changes (controller.md §8): what happens to a Service that has an address", () => {
+  const has = { has: ["10.100.0.7"] };
+  const wide = pool("first", ["10.100.0.0/24", "fd00::/64"]);
+
+  test.each<[string, readonly Pool[], Service, readonly string[] | string]>([
+    ["pool extended", [pool("first", ["10.100.0.0/16"])], service("a", has), ["10.100.0.7"]],
+    ["pool renamed", [pool("other", ["10.100.0.0/24"])], service("a", has), ["10.100.0.7"]],
+    ["pool split", [pool("x", ["10.100.0.0/29"]), pool("y", ["10.100.0.8/29"])], service("a", has), ["10.100.0.7"]],
+    [
+      "dual pool split by family",
+      [pool("x", ["10.100.0.0/24"]), pool("y", ["fd00::/64"])],
+      service("a", { ...dual, has: ["10.100.0.7", "fd00::7"] }),
+      ["10.100.0.7", "fd00::7"],
+    ],
+    ["pool shrunk", [pool("first", ["10.100.0.0/30"])], service("a", has), ["10.100.0.0"]],
+    ["all pools deleted", [], service("a", has), "no available IPs: there is no IPAddressPool"],
+    [
+      "avoidBuggyIPs turned on",
+      [pool("first", ["10.100.0.0/24"], { avoidBuggyIPs: true })],
+      service("a", { has: ["10.100.0.255"] }),
+      ["10.100.0.1"],
+    ],
+    [
+      "pool no longer for its namespace",
+      [pool("first", ["10.100.0.0/24"], { allocation: { ...forAll, namespaces: ["x"] } }), pool("z", ["10.9.0.0/24"])],
+      service("a", has),
+      ["10.9.0.0"],
+    ],
+    [
+      "autoAssign turned off",
+      [pool("first", ["10.100.0.0/24"], { autoAssign: false })],
+      service("a", has),
+      ["10.100.0.7"],
+    ],
+    [
+      "a better pool appears",
+      [pool("first", ["10.100.0.0/24"]), pool("best", ["10.9.0.0/24"], { allocation: { ...forAll, priority: 1 } })],
+      service("a", has),
+      ["10.100.0.7"],
+    ],
+    ["pool becomes dual, both preferred", [wide], service("a", { ...dual, ...has }), ["10.100.0.7", "fd00::"]],
+    [
+      "dual pool becomes single: the address that is left stays",
+      [first],
+      service("a", { ...dual, has: ["10.100.0.7", "fd00::7"] }),
+      ["10.100.0.7"],
+    ],
+    ["clusterIPs shrink to one family", [wide], service("a", { has: ["10.100.0.7", "fd00::7"] }), ["10.100.0.7"]],
+    ["clusterIPs change family", [wide], service("a", { clusterIPs: ["fd96::1"], ...has }), ["fd00::"]],
+    [
+      "pool annotation names another pool",
+      [first, pool("z", ["10.9.0.0/24"])],
+      service("a", { ...has, ...from("z") }),
+      ["10.9.0.0"],
+    ],
+    [
+      "pool annotation names a pool that is not there: it stays",
+      [first],
+      service("a", { ...has, ...from("z") }),
+      ["10.100.0.7"],
+    ],
+    ["requested address changed", [first], service("a", { ...has, ...wants("10.100.0.9") }), ["10.100.0.9"]],
+    [
+      "requested address not to be had: it stays",
+      [first],
+      service("a", { ...has, ...wants("10.9.0.9") }),
+      ["10.100.0.7"],
+    ],
+    ["request becomes invalid: it stays", [first], service("a", { ...has, ...wants("ten") }), ["10.100.0.7"]],
+    ["type is LoadBalancer no more", [first], service("a", { ...has, type: "ClusterIP" }), []],
+    [
+      "the same in a controller with another class",
+      [first],
+      service("a", { ...has, type: "ClusterIP", loadBalancerClass: "x" }),
+      [],
+    ],
+  ])("%s", (_, pools, one, expected) => {
+    expect(assignments(pools, [one])).toEqual({ a: expected });
+  });
+
+  test("sharing key changed: the one that changed it moves, not the older nor the other", () => {
+    const a = service("a", { ...shares("k"), ports: [{ port: 80 }], has: ["10.100.0.7"] });
+    const b = service("b", { ...shares("k"), ports: [{ port: 443 }], has: ["10.100.0.7"], born: 5 });
+    const { memory } = run([first], [a, b]);
+    const changed = {
+      ...a,
+      metadata: { ...a.metadata, annotations: { ...a.metadata.annotations, ...shares("l").annotations } },
+    };
+    expect(assignments([first], [changed, b], memory)).toEqual({ a: ["10.100.0.0"], b: ["10.100.0.7"] });
+  });
+
+  test("a deleted Service's address is free for the one that waits", () => {
+    const tiny = pool("first", ["10.100.0.7/32"]);
+    expect(assignments([tiny], [service("a", has), service("b")])["b"]).toMatch(/full \(1\/1 IPv4\)/);
+    expect(assignments([tiny], [service("b")])).toEqual({ b: ["10.100.0.7"] });
+  });
+
+  test("a Service that moves away lets the one in that asked for its address, in the same pass", () => {
+    const moving = service("z", { ...has, born: 9, ...wants("10.100.0.9") });
+    expect(assignments([first], [service("a", wants("10.100.0.7")), moving])).toEqual({
+      a: ["10.100.0.7"],
+      z: ["10.100.0.9"],
+    });
+  });
+
+  test("when its pool comes back, so does its address", () => {
+    const { memory, outcomes } = run([first], [service("a", has)]);
+    const gone = run([], outcomes.map(written), memory);
+    expect(gone.outcomes.map(got)).toEqual(["no available IPs: there is no IPAddressPool"]);
+    expect(assignments([first], [...gone.outcomes.map(written), service("0")], gone.memory)).toEqual({
+      "0": ["10.100.0.0"],
+      a: ["10.100.0.7"],
+    });
+  });
+
+  test("an assignment that the snapshot doesn't show yet is not given to a newcomer that sorts first", () => {
+    const { memory } = run([first], [service("b")]);
+    expect(assignments([first], [service("a"), service("b")], memory)).toEqual({
+      a: ["10.100.0.1"],
+      b: ["10.100.0.0"],
+    });
+  });
+
+  test("another implementation's address stays beside ours", () => {
+    const one = { ...service("a"), status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }, { hostname: "h" }] } } };
+    expect(only(run([first], [one]).outcomes)).toMatchObject({ before: [], state: { addresses: ["10.100.0.0"] } });
+  });
+});
+
+describe("events", () => {
+  test.each<[string, Service, readonly string[]]>([
+    ["assigned", service("a"), ['IPAllocated: Assigned IP ["10.100.0.0"]']],
+    ["nothing new", service("a", { has: ["10.100.0.3"] }), []],
+    [
+      "no longer allowed",
+      service("a", { has: ["10.1.0.3"] }),
+      [
+        'ClearAssignment: current IP for "default/a" not allowed by config, will attempt for new IP assignment: ["10.1.0.3"] is not allowed in config',
+        'IPAllocated: Assigned IP ["10.100.0.0"]',
+      ],
+    ],
+    [
+      "a failed wish leaves what it has",
+      service("a", { has: ["10.100.0.3"], ...from("nope") }),
+      ['AllocationFailed: Failed to allocate IP for "default/a": unknown pool "nope"; it keeps ["10.100.0.3"]'],
+    ],
+    [
+      "an invalid request",
+      service("a", { has: ["10.100.0.3"], ...wants("x") }),
+      ['LoadBalancerFailed: invalid requested loadbalancer IPs: "x" is not an IP address; it keeps ["10.100.0.3"]'],
+    ],
+    [
+      "only one of two families",
+      service("a", { has: ["10.100.0.3"], ...dual }),
+      [
+        'AdditionalAssignFailed: cannot assign additional IP in PreferDualStack: no available IPs: pool "first" has no IPv6 addresses',
+      ],
+    ],
+    [
+      "an annotation from before 0.14.9",
+      service("a", { annotations: { "metallb.universe.tf/address-pool": "first" } }),
+      [
+        'IPAllocated: Assigned IP ["10.100.0.0"]',
+        "deprecatedAnnotation: Service uses deprecated annotation metallb.universe.tf/address-pool",
+      ],
+    ],
+    [
+      "dual stack without clusterIPs for it",
+      service("a", { ipFamilyPolicy: "RequireDualStack" }),
+      ["not enough clusterips: Service requires dual stack but not enough clusterips [10.96.0.1]"],
+    ],
+  ])("%s", (_, one, expected) => {
+    expect(said([first], one)).toEqual(expected);
+  });
+
+  test("what was said is not said again", () => {
+    const waiting = service("a", from("nope"));
+    const { memory } = run([first], [waiting]);
+    expect(only(run([first], [waiting], memory).outcomes).events).toEqual([]);
+  });
+});
+
+test("counters are exact in pools of any size; a shared address counts once", () => {
+  const huge = pool("huge", ["fd00::/64", "10.0.0.0/30"], { avoidBuggyIPs: true });
+  const both = (name: string, port: number) => service(name, { ...dual, ...shares("k"), ports: [{ port }] });
+  expect(run([huge], [both("a", 80), both("b", 81)]).pools).toEqual([
+    { pool: "huge", total: { ipv4: 3n, ipv6: 1n << 64n }, assigned: { ipv4: 1n, ipv6: 1n } },
+  ]);
+});

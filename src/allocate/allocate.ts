@@ -1,0 +1,137 @@
+import type { Service } from "../api/core.ts";
+import { annotationAllocatedFromPool, eventReasons } from "../api/names.ts";
+import type { Config } from "../config/config.ts";
+import type { Address } from "../net/address.ts";
+import { sortedBy } from "../std/order.ts";
+import { type Entry, keep } from "./keep.ts";
+import { type Market, openMarket } from "./market.ts";
+import type { AllocationResult, AssignmentState, Memory, Note, Outcome, Refusal, Remembered } from "./outcome.ts";
+import { serve } from "./serve.ts";
+import { deprecatedAnnotations, ownAddresses, quoted, readWish } from "./wish.ts";
+
+export interface AllocationInput {
+  readonly config: Pick<Config, "pools">;
+  readonly services: readonly Service[];
+  /** The class that we serve; empty: Services without a class. */
+  readonly lbClass: string;
+  /** `memory` of the pass before; absent after a start. */
+  readonly memory?: Memory;
+}
+
+/**
+ * Assigns addresses to all Services: one full pass over the world as it is.
+ *
+ * First every Service keeps what its status names and the rules still allow; then those that ask for something else, or
+ * have nothing, are served. The order of the input plays no part, and a pass over its own result changes nothing.
+ *
+ * @see MetalLB controller/service.go, convergeBalancer; internal/allocator/allocator.go
+ */
+export function allocate({ config, services, lbClass, memory = new Map() }: AllocationInput): AllocationResult {
+  const market = openMarket(config.pools);
+  const handled = services.filter((service) => isHandled(service, lbClass)).map((each) => enter(market, each, memory));
+  const entries = sortedBy(handled, ({ wish }) => wish.key);
+  const wanted = entries.filter(({ wish }) => wish.service.spec.type === "LoadBalancer");
+  keep(market, wanted);
+  serve(market, wanted);
+  const decided = entries.map((entry) => decide(market, entry));
+  return {
+    outcomes: decided.map(({ outcome }) => outcome),
+    pools: market.ledger.usage(),
+    memory: new Map(decided.map(({ outcome, remembered }) => [outcome.key, remembered])),
+  };
+}
+
+/**
+ * Differs: a Service that is no longer of type LoadBalancer has lost its class, but bears our mark. MetalLB with a class
+ * of its own keeps the address until the Service is deleted.
+ */
+function isHandled({ spec, metadata }: Service, lbClass: string): boolean {
+  if (spec.type !== "LoadBalancer" && metadata.annotations?.[annotationAllocatedFromPool] !== undefined) return true;
+  return (spec.loadBalancerClass ?? "") === lbClass;
+}
+
+function enter(market: Market, service: Service, memory: Memory): Entry {
+  const wish = readWish(service);
+  const remembered = memory.get(wish.key);
+  return {
+    wish,
+    before: ownAddresses(service, (address) => market.ledger.covers(address)),
+    // A Service deleted and made again under its name is another one.
+    remembered: remembered?.uid === service.metadata.uid ? remembered : undefined,
+    notes: [],
+  };
+}
+
+function decide(market: Market, entry: Entry): { readonly outcome: Outcome; readonly remembered: Remembered } {
+  const { wish, before } = entry;
+  const state = stateOf(market, entry);
+  const said = notesOf(entry, state);
+  const already = new Set(entry.remembered?.said.map(({ message }) => message));
+  const events = said.filter(({ message }) => !already.has(message));
+  const addresses = state.kind === "assigned" ? state.addresses : (entry.remembered?.addresses ?? []);
+  return {
+    outcome: { key: wish.key, service: wish.service, before, state, events },
+    remembered: { uid: wish.service.metadata.uid, addresses, terms: wish.terms, said },
+  };
+}
+
+function stateOf({ ledger }: Market, { wish, refusal }: Entry): AssignmentState {
+  if (wish.service.spec.type !== "LoadBalancer") return { kind: "not-load-balancer" };
+  const addresses = ledger.heldBy(wish.key);
+  if (addresses.length > 0) {
+    const pools = addresses.map((address) => ledger.spaceOf(address)?.pool.name ?? "");
+    return { kind: "assigned", addresses, pools, ...(refusal && { unmet: refusal }) };
+  }
+  if (refusal === undefined) throw new Error(`bug: ${wish.key} has neither addresses nor a reason`);
+  return { kind: "waiting", refusal };
+}
+
+/** All that the pass has to say about a Service. Nothing is said on release, as in MetalLB. */
+function notesOf(entry: Entry, state: AssignmentState): readonly Note[] {
+  switch (state.kind) {
+    case "not-load-balancer":
+      return [];
+    case "waiting":
+      return [...entry.notes, refused(entry, state.refusal, [])];
+    case "assigned": {
+      const changes = changed(entry, state.addresses);
+      const deprecated = changes.length > 0 ? deprecatedAnnotations(entry.wish.service).map(deprecation) : [];
+      const unmet = state.unmet ? [refused(entry, state.unmet, state.addresses)] : [];
+      return [...entry.notes, ...changes, ...unmet, ...deprecated];
+    }
+  }
+}
+
+function changed({ before }: Entry, addresses: readonly Address[]): Note[] {
+  const added = addresses.filter((address) => !before.includes(address));
+  const [first] = added;
+  if (first === undefined) return [];
+  const isAdditional = added.length < addresses.length;
+  const message = isAdditional ? `Assigned additional IP "${first}"` : `Assigned IP ${quoted(addresses)}`;
+  return [normal(eventReasons.ipAllocated, message)];
+}
+
+/** A wish that is not granted, as the event that MetalLB emits for it. */
+function refused({ wish }: Entry, { kind, message }: Refusal, kept: readonly Address[]): Note {
+  const stays = kept.length > 0 ? `; it keeps ${quoted(kept)}` : "";
+  const failed = warning(eventReasons.allocationFailed, `Failed to allocate IP for "${wish.key}": ${message}${stays}`);
+  switch (kind) {
+    case "not-enough-cluster-ips":
+      return warning(eventReasons.notEnoughClusterIPs, message);
+    case "undeterminable":
+      return kept.length > 0 ? warning(eventReasons.noClusterIPsFamily, message + stays) : failed;
+    case "invalid-request":
+      return kept.length > 0 ? warning(eventReasons.loadBalancerFailed, message + stays) : failed;
+    case "no-second-family":
+      return normal(eventReasons.additionalAssignFailed, `cannot assign additional IP in PreferDualStack: ${message}`);
+    case "no-cluster-ip":
+    case "not-granted":
+      return failed;
+  }
+}
+
+const deprecation = (key: string): Note =>
+  warning(eventReasons.deprecatedAnnotation, `Service uses deprecated annotation ${key}`);
+
+const normal = (reason: string, message: string): Note => ({ type: "Normal", reason, message });
+const warning = (reason: string, message: string): Note => ({ type: "Warning", reason, message });

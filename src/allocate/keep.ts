@@ -1,0 +1,108 @@
+import { eventReasons } from "../api/names.ts";
+import { type Address, familyOf, parseAddress } from "../net/address.ts";
+import { compareText } from "../std/order.ts";
+import { isCompatible, type Market } from "./market.ts";
+import type { Note, Refusal, Remembered } from "./outcome.ts";
+import { familiesOf, quoted, type Wish } from "./wish.ts";
+
+/** A Service on its way through a pass. `notes` and `refusal` fill as it goes. */
+export interface Entry {
+  readonly wish: Wish;
+  readonly before: readonly string[];
+  readonly remembered: Remembered | undefined;
+  readonly notes: Note[];
+  refusal?: Refusal;
+}
+
+/**
+ * Every Service keeps what the rules still allow of what it has, address by address.
+ *
+ * Where two can't share any longer, the one that has not changed goes first; among equals the older one. Then those whose
+ * status is empty get back what they last had, before anybody new is served: their status may only be on its way.
+ *
+ * Differs: where one address of two is no longer allowed, MetalLB takes away both.
+ */
+export function keep(market: Market, entries: readonly Entry[]): void {
+  const ordered = entries.toSorted(byConstancy);
+  for (const entry of ordered) keepCurrent(market, entry);
+  for (const entry of ordered) reclaim(market, entry);
+}
+
+const byConstancy = (a: Entry, b: Entry): number => Number(hasChanged(a)) - Number(hasChanged(b)) || compareAge(a, b);
+
+const hasChanged = ({ wish, remembered }: Entry): boolean => remembered?.terms !== wish.terms;
+
+/** Older first; equally old ones by key. */
+export const compareAge = (a: Entry, b: Entry): number =>
+  compareText(createdAt(a), createdAt(b)) || compareText(a.wish.key, b.wish.key);
+
+const createdAt = ({ wish }: Entry): string => wish.service.metadata.creationTimestamp ?? "";
+
+function keepCurrent(market: Market, entry: Entry): void {
+  const { wish, before, notes } = entry;
+  if (!wish.shape.ok && wish.shape.error.kind !== "undeterminable") return;
+  const current = before.flatMap((text) => parseAddress(text) ?? []);
+  if (hasRepeatedFamily(current)) notes.push(strangeFamilies(before));
+  const { kept, causes } = keepable(market, wish, current);
+  if (kept.length > 0) market.ledger.hold(wish.claim, kept);
+  const [cause] = causes;
+  if (cause !== undefined) notes.push(cleared(wish.key, cause));
+}
+
+/** Gives a Service that has nothing the addresses that it last had, where it could also get them as a new one. */
+function reclaim(market: Market, { wish, remembered }: Entry): void {
+  if (remembered === undefined || market.ledger.heldBy(wish.key).length > 0 || !wish.shape.ok) return;
+  if (!remembered.addresses.every((address) => isOnOffer(market, wish, address))) return;
+  const { kept } = keepable(market, wish, remembered.addresses);
+  if (kept.length > 0) market.ledger.hold(wish.claim, kept);
+}
+
+function isOnOffer(market: Market, wish: Wish, address: Address): boolean {
+  if (!wish.requested.ok) return false;
+  if (wish.requested.value.length > 0) return wish.requested.value.includes(address);
+  const pool = market.ledger.spaceOf(address)?.pool;
+  if (pool === undefined) return false;
+  return wish.pool === undefined ? pool.autoAssign : wish.pool === pool.name;
+}
+
+function keepable(market: Market, wish: Wish, addresses: readonly Address[]): { kept: Address[]; causes: string[] } {
+  const kept: Address[] = [];
+  const causes: string[] = [];
+  for (const address of addresses) {
+    const cause = objection(market, wish, address) ?? familyObjection(wish, kept, address);
+    if (cause === undefined) kept.push(address);
+    else causes.push(cause);
+  }
+  return { kept, causes };
+}
+
+/** Why a Service may not have an address, whoever asks, in MetalLB's words. */
+export function objection({ ledger }: Market, wish: Wish, address: Address): string | undefined {
+  const space = ledger.spaceOf(address);
+  if (space === undefined) return `${quoted([address])} is not allowed in config`;
+  if (!isCompatible(space.pool, wish.service)) return `pool ${space.pool.name} not compatible for ip assignment`;
+  return ledger.conflict(wish.claim, address);
+}
+
+/** Each family at most once, and of the Service's own. */
+function familyObjection({ shape }: Wish, kept: readonly Address[], address: Address): string | undefined {
+  const family = familyOf(address);
+  const wanted = !shape.ok || familiesOf(shape.value).includes(family);
+  const taken = kept.some((other) => familyOf(other) === family);
+  return wanted && !taken ? undefined : `${quoted([address])} does not match the ipFamily of the service`;
+}
+
+const hasRepeatedFamily = (addresses: readonly Address[]): boolean =>
+  new Set(addresses.map(familyOf)).size < addresses.length;
+
+const strangeFamilies = (texts: readonly string[]): Note => ({
+  type: "Warning",
+  reason: eventReasons.noLoadBalancerIPsFamily,
+  message: `Failed to retrieve LBIPs IPFamily for ${quoted(texts)}: not one address of each family`,
+});
+
+const cleared = (key: string, cause: string): Note => ({
+  type: "Normal",
+  reason: eventReasons.clearAssignment,
+  message: `current IP for "${key}" not allowed by config, will attempt for new IP assignment: ${cause}`,
+});

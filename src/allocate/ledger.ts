@@ -1,0 +1,162 @@
+import type { Pool } from "../config/config.ts";
+import { type Address, type Family, familyOf } from "../net/address.ts";
+import { RangeIndex } from "../net/range-index.ts";
+import { sortedText } from "../std/order.ts";
+import { PoolSpace, type Stretch } from "./space.ts";
+
+/** What decides whether a Service may share an address with others. */
+export interface Claim {
+  /** `namespace/name` of the Service. */
+  readonly key: string;
+  /** Sharing key and backend together; empty: shares with nobody. */
+  readonly sharing: string;
+  /** `TCP/80`, sorted. */
+  readonly ports: readonly string[];
+}
+
+/** Counters of one pool; a shared address counts once. */
+export interface PoolUsage {
+  readonly pool: string;
+  readonly total: { readonly [family in Family]: bigint };
+  readonly assigned: { readonly [family in Family]: bigint };
+}
+
+interface Place {
+  readonly space: PoolSpace;
+  readonly slot: bigint;
+}
+
+/** One address in use. All holders of a shared one have the same sharing text. */
+interface Use {
+  readonly place: Place;
+  readonly holders: Map<string, Claim>;
+  readonly ports: Map<string, string>;
+}
+
+/**
+ * Who holds which address.
+ *
+ * It knows the pools and the sharing rules, not which pool suits which Service. One address costs O(log n) in the
+ * addresses in use, of whichever family and pool size.
+ */
+export class Ledger {
+  readonly spaces: readonly PoolSpace[];
+  readonly #index: RangeIndex<Stretch>;
+  readonly #uses = new Map<Address, Use>();
+  /** Addresses held with a sharing text. */
+  readonly #shared = new Map<string, Set<Address>>();
+  readonly #held = new Map<string, { readonly claim: Claim; readonly addresses: readonly Address[] }>();
+
+  constructor(pools: readonly Pool[]) {
+    this.spaces = pools.map((pool) => new PoolSpace(pool));
+    this.#index = new RangeIndex(this.spaces.flatMap((space) => [...space.lines.ipv4, ...space.lines.ipv6]));
+  }
+
+  /** Whether an address lies in some pool, be it one that avoidBuggyIPs excludes. */
+  covers(address: Address): boolean {
+    return this.#index.find(address) !== undefined;
+  }
+
+  /** The pool that can give out `address`. */
+  spaceOf(address: Address): PoolSpace | undefined {
+    return this.#placeOf(address)?.space;
+  }
+
+  /** What a Service holds, in its order; empty when nothing. */
+  heldBy(key: string): readonly Address[] {
+    return this.#held.get(key)?.addresses ?? [];
+  }
+
+  /**
+   * Why `claim` can't have `address`, in MetalLB's words; `undefined` when it can.
+   *
+   * @see MetalLB internal/allocator/allocator.go, checkSharing
+   */
+  conflict(claim: Claim, address: Address): string | undefined {
+    const use = this.#uses.get(address);
+    if (use === undefined) return undefined;
+    const other = use.holders.values().find((holder) => holder.key !== claim.key);
+    if (other === undefined) return undefined;
+    if (claim.sharing === "" || other.sharing !== claim.sharing) {
+      const others = sortedText(use.holders.keys().filter((key) => key !== claim.key)).join(",");
+      return `can't change sharing key for "${claim.key}", address also in use by ${others}`;
+    }
+    const port = claim.ports.find((each) => (use.ports.get(each) ?? claim.key) !== claim.key);
+    return port === undefined ? undefined : `port ${port} is already in use on "${address}"`;
+  }
+
+  /** The address that `claim` gets from a pool: the lowest that is free, or that it may share if that comes before. */
+  lowest(space: PoolSpace, family: Family, claim: Claim): Address | undefined {
+    const free = space.lowestFree(family);
+    let best: { readonly address: Address; readonly slot: bigint } | undefined = free;
+    for (const address of this.#shared.get(claim.sharing) ?? []) {
+      const place = this.#uses.get(address)?.place;
+      if (place?.space !== space || familyOf(address) !== family) continue;
+      if ((best === undefined || place.slot < best.slot) && this.conflict(claim, address) === undefined) {
+        best = { address, slot: place.slot };
+      }
+    }
+    return best?.address;
+  }
+
+  /** Gives `addresses`, which must be free of conflict, to `claim` in place of what it held. */
+  hold(claim: Claim, addresses: readonly Address[]): void {
+    this.release(claim.key);
+    for (const address of addresses) this.#take(claim, address);
+    this.#held.set(claim.key, { claim, addresses });
+  }
+
+  release(key: string): void {
+    const held = this.#held.get(key);
+    if (held === undefined) return;
+    for (const address of held.addresses) this.#giveUp(held.claim, address);
+    this.#held.delete(key);
+  }
+
+  /** Counters of each pool, in the order of the pools. */
+  usage(): PoolUsage[] {
+    return this.spaces.map(({ pool, total, taken }) => ({
+      pool: pool.name,
+      total,
+      assigned: { ipv4: taken.ipv4.size, ipv6: taken.ipv6.size },
+    }));
+  }
+
+  #placeOf(address: Address): Place | undefined {
+    const stretch = this.#index.find(address);
+    const slot = stretch?.space.slotOf(stretch, address);
+    return stretch === undefined || slot === undefined ? undefined : { space: stretch.space, slot };
+  }
+
+  #take(claim: Claim, address: Address): void {
+    const use = this.#uses.get(address) ?? this.#open(address);
+    use.holders.set(claim.key, claim);
+    for (const port of claim.ports) use.ports.set(port, claim.key);
+    if (claim.sharing === "") return;
+    const shared = this.#shared.get(claim.sharing);
+    if (shared) shared.add(address);
+    else this.#shared.set(claim.sharing, new Set([address]));
+  }
+
+  #open(address: Address): Use {
+    const place = this.#placeOf(address);
+    if (place === undefined) throw new Error(`bug: ${address} is in no pool`);
+    place.space.taken[familyOf(address)].add(place.slot);
+    const use: Use = { place, holders: new Map(), ports: new Map() };
+    this.#uses.set(address, use);
+    return use;
+  }
+
+  #giveUp(claim: Claim, address: Address): void {
+    const use = this.#uses.get(address);
+    if (use === undefined) throw new Error(`bug: ${address} is not held by ${claim.key}`);
+    use.holders.delete(claim.key);
+    for (const port of claim.ports) use.ports.delete(port);
+    if (use.holders.size > 0) return;
+    use.place.space.taken[familyOf(address)].delete(use.place.slot);
+    this.#uses.delete(address);
+    const shared = this.#shared.get(claim.sharing);
+    shared?.delete(address);
+    if (shared?.size === 0) this.#shared.delete(claim.sharing);
+  }
+}
