@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { crds } from "./crd.ts";
+import upstream from "./testdata/metallb-crds.json" with { type: "json" };
+
+test("fields, types, defaults, bounds, rules, columns and versions are MetalLB's", () => {
+  const ours = Object.fromEntries(crds("metallb-system").map(({ spec }) => [spec.names.kind, comparable(spec)]));
+  expect(ours).toEqual(upstream.crds);
+});
+
+test("the conversion webhook is looked for in the namespace of the installation", () => {
+  const text = JSON.stringify(crds("elsewhere"));
+  expect(text).toContain('"namespace":"elsewhere"');
+  expect(text).not.toContain("metallb-system");
+});
+
+test("every field has something to say in kubectl explain", () => {
+  const undocumented: string[] = [];
+  const walk = (schema: Walked, path: string): void => {
+    for (const [name, property] of Object.entries(schema.properties ?? {})) {
+      if (!property.description && path !== "") undocumented.push(`${path}.${name}`);
+      walk(property.items ?? property, `${path}.${name}`);
+    }
+  };
+  for (const crd of crds("x")) for (const version of crd.spec.versions) walk(version.schema.openAPIV3Schema, "");
+  expect(undocumented).toEqual([]);
+});
+
+interface Walked {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Walked>>;
+  readonly items?: Walked;
+}
+
+/** Without descriptions, and with the order of `required` out of the way. */
+function comparable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(comparable);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).filter(([key, member]) => key !== "description" || typeof member !== "string");
+  return Object.fromEntries(
+    members.map(([key, member]) => [key, key === "required" ? [...member].sort() : comparable(member)]),
+  );
+}
