@@ -1,5 +1,6 @@
 import type { ConfigMap, EndpointSlice, Namespace, Node, Secret, Service } from "../api/core.ts";
 import { apiVersionOf, type Kind, type ObjectOf } from "../api/kind.ts";
+import { basicAuthType } from "../api/names.ts";
 import type { KubeObject } from "../api/object.ts";
 
 /** Where the API server keeps a kind, and what of its objects we keep. */
@@ -64,7 +65,7 @@ export const secrets: Resource<Secret> = {
     kind,
     metadata,
     ...(type !== undefined && { type }),
-    ...(type === "kubernetes.io/basic-auth" && data !== undefined && { data }),
+    ...(type === basicAuthType && data !== undefined && { data }),
   }),
 };
 

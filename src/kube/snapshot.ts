@@ -5,6 +5,7 @@ import { bgpPeer } from "../api/kinds/bgp-peer.ts";
 import { community } from "../api/kinds/community.ts";
 import { ipAddressPool } from "../api/kinds/ip-address-pool.ts";
 import { l2Advertisement } from "../api/kinds/l2-advertisement.ts";
+import { labelServiceName } from "../api/names.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Log } from "../runtime/log.ts";
@@ -23,8 +24,6 @@ import {
 
 /** The lists of a snapshot. */
 export type Part = Exclude<keyof Snapshot, "namespace">;
-
-const serviceNameLabel = "kubernetes.io/service-name";
 
 /** The watched world. Reads are of this process's memory; only the watches change it. */
 export class World {
@@ -100,7 +99,7 @@ function watchedKinds(namespace: string, changed: () => void) {
     bfdProfiles: own(resourceOf(bfdProfile)),
     communities: own(resourceOf(community)),
     services: all(services),
-    endpointSlices: all(endpointSlices, { labelSelector: serviceNameLabel }),
+    endpointSlices: all(endpointSlices, { labelSelector: labelServiceName }),
     nodes: all(nodes),
     namespaces: all(namespaces),
     secrets: own(secrets),
@@ -109,5 +108,5 @@ function watchedKinds(namespace: string, changed: () => void) {
 }
 
 /** A slice belongs to the Service in its label, not to its owner: slices are also written by hand. */
-const serviceOf = (slice: EndpointSlice): string | undefined => slice.metadata.labels?.[serviceNameLabel];
+const serviceOf = (slice: EndpointSlice): string | undefined => slice.metadata.labels?.[labelServiceName];
 const keyOfService = (slice: EndpointSlice): string => `${slice.metadata.namespace ?? ""}/${serviceOf(slice) ?? ""}`;

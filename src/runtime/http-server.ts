@@ -24,7 +24,7 @@ export interface Listening {
  * @throws when the address is taken (`EADDRINUSE`)
  */
 export function serveHttp(
-  options: { readonly host: string; readonly port: number; readonly routes: Routes },
+  options: { readonly host: string | undefined; readonly port: number; readonly routes: Routes },
   signal: AbortSignal,
 ): Promise<Listening> {
   return listen(createServer(handler(options.routes, signal)), options, signal);
@@ -33,7 +33,7 @@ export function serveHttp(
 /** As `serveHttp`, over TLS; certificates renewed on disk are taken without a restart. */
 export async function serveHttps(
   options: {
-    readonly host: string;
+    readonly host: string | undefined;
     readonly port: number;
     readonly routes: Routes;
     readonly identity: TlsIdentity;
@@ -49,7 +49,8 @@ export async function serveHttps(
 
 function listen(
   server: Server | TlsServer,
-  at: { readonly host: string; readonly port: number },
+  /** No host: all addresses of all families that this machine has. */
+  at: { readonly host: string | undefined; readonly port: number },
   signal: AbortSignal,
 ): Promise<Listening> {
   // Slow or idle clients must not hold sockets for ever.
