@@ -204,7 +204,8 @@ export const object = <const Fs extends Fields, const O extends ObjectOptions<Wi
 ): Field<WireFields<Fs>, MeaningFields<Fs>, PresenceOf<O>> =>
   field({ kind: "object", fields, ...pick<ObjectLimits<WireFields<Fs>>>(options, ["atomic", "check"]) }, options);
 
-const item = { doc: "", optional: true } as const;
+/** What is in a list is there. */
+const item = { doc: "" } as const;
 
 /** A list of distinct names. */
 export const names = <const O extends Options<readonly string[], readonly string[]>>(
@@ -228,7 +229,7 @@ const selectorFields = {
           doc: "The values that In and NotIn compare with: at least one. Exists and DoesNotExist take none.",
         }),
       },
-      { doc: "A requirement on one label.", optional: true },
+      { doc: "A requirement on one label." },
     ),
     { optional: true, atomic: true, doc: "Requirements on labels. All of them must hold." },
   ),
@@ -247,7 +248,6 @@ export const selectors = <const O extends Options<readonly LabelSelector[], read
   field({ kind: "list", of: anySelector, unique: true }, options);
 
 const anySelector = selector({
-  optional: true,
   doc: "A query over labels: what it lists must all hold. An empty one matches everything.",
 });
 
@@ -260,7 +260,7 @@ const legacySelectorFields = {
         operator: text({ doc: "In, NotIn, Exists or DoesNotExist." }),
         values: list(text(item), { atLeast: 1, doc: "The values to compare with." }),
       },
-      { doc: "A requirement on one label.", optional: true },
+      { doc: "A requirement on one label." },
     ),
     { optional: true, doc: "Requirements on labels." },
   ),

@@ -50,7 +50,11 @@ interface Found {
 }
 
 function read(field: Field, value: unknown, path: string, found: Found): unknown {
-  if (isAbsent(field, value)) return absent(field, path, found);
+  if (isAbsent(field, value)) {
+    // Rules between fields count on what is required being there; a 0 is there, though it stands for nothing.
+    if (field.presence === "required" && value !== 0) found.wellTyped = false;
+    return absent(field, path, found);
+  }
   if (field.deprecated !== undefined && value !== field.default) {
     found.problems.push(warning(path, "Deprecated", `is deprecated: ${field.deprecated}`));
   }
@@ -85,7 +89,7 @@ function isAbsent({ shape, presence }: Field, value: unknown): boolean {
 
 function absent(field: Field, path: string, found: Found): unknown {
   if (field.presence === "required") {
-    found.problems.push(refused(path, "Required", `is required: ${field.doc}`));
+    found.problems.push(refused(path, "Required", field.doc === "" ? "is required" : `is required: ${field.doc}`));
     return undefined;
   }
   return field.default === undefined ? field.unset : read(field, field.default, path, found);

@@ -13,7 +13,6 @@ export const communityAlias = object(
     }),
   },
   {
-    optional: true,
     doc: "",
     check: ({ name, value }) => [
       ...(name ? [] : [refused("name", "Required", "is missing; write the name to use in BGPAdvertisements")]),

@@ -26,7 +26,7 @@ const condition = object(
       doc: "What is claimed.",
     }),
   },
-  { optional: true, doc: "One aspect of the present state." },
+  { doc: "One aspect of the present state." },
 );
 
 /** Whether a program's configuration is in force. Written by the controller and the speakers. */

@@ -19,7 +19,7 @@ export const ipAddressPool = kind({
   fields: {
     spec: object(
       {
-        addresses: list(parsed(poolEntryGrammar, { optional: true, doc: "" }), {
+        addresses: list(parsed(poolEntryGrammar, { doc: "" }), {
           doc: "The addresses: CIDRs such as 192.168.10.0/24, or ranges such as 192.168.10.1-192.168.10.9. No two may overlap, in this pool or with another.",
         }),
         autoAssign: boolean({

@@ -17,7 +17,7 @@ export const l2Advertisement = kind({
   fields: {
     spec: object(
       {
-        interfaces: list(parsed(linuxNameGrammar, { optional: true, doc: "" }), {
+        interfaces: list(parsed(linuxNameGrammar, { doc: "" }), {
           unset: [],
           doc: "Interfaces to announce from. If empty, all.",
         }),
@@ -38,7 +38,7 @@ export const l2Advertisement = kind({
               }),
               preference: selector({ doc: "The nodes that this weight is for." }),
             },
-            { optional: true, doc: "A preference for some nodes." },
+            { doc: "A preference for some nodes." },
           ),
           { unset: [], doc: "Nodes that should rather announce than others, as long as they can." },
         ),

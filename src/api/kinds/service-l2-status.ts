@@ -20,10 +20,10 @@ export const serviceL2Status = kind({
         node: text({ ...immutable, doc: "The node that receives the Service's traffic." }),
         serviceName: text({ ...immutable, doc: "Name of the Service." }),
         serviceNamespace: text({ ...immutable, doc: "Namespace of the Service." }),
-        interfaces: list(
-          object({ name: text({ optional: true, doc: "Name of the interface." }) }, { optional: true, doc: "" }),
-          { optional: true, doc: "The interfaces, if the advertisement restricts them." },
-        ),
+        interfaces: list(object({ name: text({ optional: true, doc: "Name of the interface." }) }, { doc: "" }), {
+          optional: true,
+          doc: "The interfaces, if the advertisement restricts them.",
+        }),
       },
       { optional: true, doc: "Who announces what, and where." },
     ),
