@@ -1,6 +1,6 @@
 import type { Pool } from "../config/config.ts";
-import { type Address, type Family, familyOf } from "../net/address.ts";
-import { RangeIndex } from "../net/range-index.ts";
+import { type Address, bitsOf, type Family, familyOf } from "../net/address.ts";
+import { RangeMap } from "../net/range-map.ts";
 import { sortedText } from "../std/order.ts";
 import { PoolSpace, type Stretch } from "./space.ts";
 
@@ -41,7 +41,9 @@ interface Use {
  */
 export class Ledger {
   readonly spaces: readonly PoolSpace[];
-  readonly #index: RangeIndex<Stretch>;
+  readonly #index: RangeMap<Stretch>;
+  /** Where addresses lie that were asked for before: reading an IPv6 address costs more than all the rest. */
+  readonly #places = new Map<Address, Place | undefined>();
   readonly #uses = new Map<Address, Use>();
   /** Addresses held with a sharing text. */
   readonly #shared = new Map<string, Set<Address>>();
@@ -49,12 +51,12 @@ export class Ledger {
 
   constructor(pools: readonly Pool[]) {
     this.spaces = pools.map((pool) => new PoolSpace(pool));
-    this.#index = new RangeIndex(this.spaces.flatMap((space) => [...space.lines.ipv4, ...space.lines.ipv6]));
+    this.#index = new RangeMap(this.spaces.flatMap((space) => [...space.lines.ipv4, ...space.lines.ipv6]));
   }
 
   /** Whether an address lies in some pool, be it one that avoidBuggyIPs excludes. */
   covers(address: Address): boolean {
-    return this.#index.find(address) !== undefined;
+    return this.#index.find(familyOf(address), bitsOf(address)) !== undefined;
   }
 
   /** The pool that can give out `address`. */
@@ -123,8 +125,14 @@ export class Ledger {
   }
 
   #placeOf(address: Address): Place | undefined {
-    const stretch = this.#index.find(address);
-    const slot = stretch?.space.slotOf(stretch, address);
+    if (!this.#places.has(address)) this.#places.set(address, this.#find(address));
+    return this.#places.get(address);
+  }
+
+  #find(address: Address): Place | undefined {
+    const bits = bitsOf(address);
+    const stretch = this.#index.find(familyOf(address), bits);
+    const slot = stretch?.space.slotOf(stretch, bits);
     return stretch === undefined || slot === undefined ? undefined : { space: stretch.space, slot };
   }
 

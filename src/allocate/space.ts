@@ -1,7 +1,7 @@
 import type { Pool } from "../config/config.ts";
-import { type Address, addressFrom, bitsOf, type Family } from "../net/address.ts";
+import { type Address, addressFrom, type Family } from "../net/address.ts";
 import type { Range } from "../net/range.ts";
-import { lastWhere } from "../net/range-index.ts";
+import { lastWhere } from "../net/range-map.ts";
 import { SlotSet } from "./slot-set.ts";
 
 /** One entry of a pool, as a part of its family's line of slots. */
@@ -31,9 +31,8 @@ export class PoolSpace {
     this.total = { ipv4: endOf(this.lines.ipv4), ipv6: endOf(this.lines.ipv6) };
   }
 
-  /** The slot of an address in `stretch`; `undefined` when avoidBuggyIPs excludes it. */
-  slotOf(stretch: Stretch, address: Address): bigint | undefined {
-    const bits = bitsOf(address);
+  /** The slot of the address with these bits, in `stretch`; `undefined` when avoidBuggyIPs excludes it. */
+  slotOf(stretch: Stretch, bits: bigint): bigint | undefined {
     if (!this.#skips(stretch.family)) return stretch.slot + bits - stretch.first;
     return isBuggy(bits) ? undefined : stretch.slot + usableBelow(bits) - usableBelow(stretch.first);
   }

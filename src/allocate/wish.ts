@@ -65,8 +65,9 @@ export const familiesOf = (shape: Shape): readonly Family[] =>
 export function ownAddresses(service: Service, isOurs: (address: Address) => boolean): string[] {
   const marked = service.metadata.annotations?.[annotationAllocatedFromPool] !== undefined;
   return ingressOf(service).flatMap(({ ip }) => {
-    const address = ip ? parseAddress(ip) : undefined;
-    return ip && (marked || address === undefined || isOurs(address)) ? [ip] : [];
+    if (!ip) return [];
+    const address = marked ? undefined : parseAddress(ip);
+    return address === undefined || isOurs(address) ? [ip] : [];
   });
 }
 

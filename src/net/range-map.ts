@@ -1,8 +1,8 @@
-import { type Address, bitsOf, familyOf } from "./address.ts";
+import type { Family } from "./address.ts";
 import type { Range } from "./range.ts";
 
 /** Finds which of many ranges holds an address, in O(log n). The ranges may not overlap. */
-export class RangeIndex<T extends Range> {
+export class RangeMap<T extends Range> {
   readonly #ranges: { readonly ipv4: readonly T[]; readonly ipv6: readonly T[] };
 
   constructor(ranges: Iterable<T>) {
@@ -13,10 +13,9 @@ export class RangeIndex<T extends Range> {
     };
   }
 
-  /** The range that holds `address`, or `undefined`. */
-  find(address: Address): T | undefined {
-    const bits = bitsOf(address);
-    const range = lastWhere(this.#ranges[familyOf(address)], (candidate) => candidate.first <= bits);
+  /** The range that holds the address with these bits, or `undefined`. */
+  find(family: Family, bits: bigint): T | undefined {
+    const range = lastWhere(this.#ranges[family], (candidate) => candidate.first <= bits);
     return range !== undefined && bits <= range.last ? range : undefined;
   }
 }
