@@ -287,7 +287,7 @@ async function patch(deps: RestDeps, call: Call): Promise<void> {
 function patchFunction(deps: RestDeps, target: Target, type: string, body: unknown): (live: ApiObject) => ApiObject {
   switch (type) {
     case "application/json-patch+json":
-      return (live) => applyJsonPatch(live, body as Parameters<typeof applyJsonPatch>[1]) as ApiObject;
+      return (live) => applyJsonPatch(live, body) as ApiObject;
     case "application/merge-patch+json":
       return (live) => applyMergePatch(live, body) as ApiObject;
     case "application/strategic-merge-patch+json":

@@ -6,7 +6,8 @@ type Predicate = (object: ApiObject) => boolean;
 const everything: Predicate = () => true;
 const KEY = String.raw`[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?`;
 const SET = new RegExp(String.raw`^(${KEY})\s+(in|notin)\s*\(([^()]*)\)$`);
-const EQUAL = new RegExp(String.raw`^(${KEY})\s*(==|=|!=)\s*([^\s=!,]*)$`);
+const VALUE = String.raw`(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?`;
+const EQUAL = new RegExp(String.raw`^(${KEY})\s*(==|=|!=)\s*(${VALUE})$`);
 const BARE = new RegExp(String.raw`^(!?)\s*(${KEY})$`);
 
 /** The whole grammar of label selectors: `a=b, c==d, e!=f, g in (h,i), j notin (k), l, !m`. @throws ApiStatusError 400 */
