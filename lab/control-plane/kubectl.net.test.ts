@@ -68,7 +68,7 @@ const table = (output: string): string[][] =>
 const runtime: PodRuntime = {
   async exec(_pod, _container, request, signal) {
     const [command = "", ...args] = request.tty
-      ? ["script", "-qec", request.argv.join(" "), "/dev/null"]
+      ? ["script", "-qec", request.argv.map(quoted).join(" "), "/dev/null"]
       : request.argv;
     const child = spawn(command, args, { signal, stdio: "pipe" });
     // A process may end before it has read everything.
@@ -414,8 +414,12 @@ describe("streams", () => {
   });
 
   test("exec -t gives a terminal", async () => {
-    const done = await run("kubectl", ["exec", "-t", "streams", "--", "tty"]);
-    expect(done.stdout).toMatch(/^\/dev\/pts\/\d+/);
+    // kubectl asks for one only when it has one itself.
+    const command = `${program("kubectl")} exec -it streams -- sh -c "tty; exit 5"`;
+    const child = spawn("script", ["-qec", command, "/dev/null"], { env: environment({ TERM: "xterm" }) });
+    const [output, [code]] = await Promise.all([text(child.stdout), once(child, "close")]);
+    expect(output).toMatch(/\/dev\/pts\/\d+/);
+    expect(code).toBe(5);
   });
 
   test("exec into an unknown container is refused", async () => {
@@ -474,6 +478,8 @@ test("a service account's token is good for the API", async () => {
   const done = await run("kubectl", ["auth", "whoami", `--token=${token}`]);
   expect(done.stdout).toContain("system:serviceaccount:default:robot");
 });
+
+const quoted = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 const podNamed = (name: string): ApiObject | undefined =>
   cluster.api.get({ group: "", resource: "pods" }, "default", name);

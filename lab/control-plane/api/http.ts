@@ -5,7 +5,7 @@ import { ApiStatusError, type UserInfo } from "../types.ts";
 import type { Documents } from "./documents.ts";
 import { type RestDeps, sendJson, serveResource, verbOf } from "./rest.ts";
 import { type Route, resourceRoute } from "./route.ts";
-import { asStatusError, failureStatus, notFound } from "./status.ts";
+import { asStatusError, badRequest, failureStatus, notFound } from "./status.ts";
 import { storedUnder } from "./versions.ts";
 
 const HEALTH = /^\/(healthz|livez|readyz)(\/.*)?$/;
@@ -82,9 +82,7 @@ export function createHandlers(deps: RestDeps & { documents: Documents }) {
       const { path, query } = locate(request);
       const user = authenticated(request);
       const route = resourceRoute(deps.registry, path);
-      if (route?.target.subresource !== "exec" || (request.headers.upgrade ?? "").toLowerCase() !== "websocket") {
-        throw new ApiStatusError(400, "BadRequest", "only exec over WebSocket can be upgraded");
-      }
+      if (route?.target.subresource !== "exec") throw badRequest("only exec can be upgraded");
       authorized(route, request, query, user);
       const { kind, namespace } = route.target;
       const pod = deps.store.get(storedUnder(kind), namespace, route.name ?? "");

@@ -12,7 +12,7 @@ export interface InMemory {
   readonly registry: Registry;
   readonly writer: Writer;
   readonly api: LocalApi;
-  target(group: string, resource: string, namespace?: string): Target;
+  readonly target: (group: string, resource: string, namespace?: string) => Target;
 }
 
 export async function inMemory(options: { history?: { count: number; ageMs: number } } = {}): Promise<InMemory> {

@@ -46,7 +46,7 @@ describe("a write", () => {
     await api.create(configMaps, configMap("counter", { n: "0" }));
     const increment = async (): Promise<void> => {
       const live = api.get(configMaps, "default", "counter");
-      const n = Number((live?.["data"] as { n: string }).n) + 1;
+      const n = Number((live?.["data"] as { n: string } | undefined)?.n) + 1;
       const next = { ...configMap("counter", { n: String(n) }), metadata: { ...live?.metadata, name: "counter" } };
       await api.update(configMaps, next).catch((error: { code?: number }) => {
         if (error.code !== 409) throw error;

@@ -18,14 +18,14 @@ const sockets = new WebSocketServer({
 
 /** Which container, which command. Throws before the upgrade, so that the client sees a Status. @throws ApiStatusError 400 */
 export function checkExec(request: IncomingMessage, pod: ApiObject, query: URLSearchParams): string {
+  if (query.getAll("command").length === 0) throw badRequest("you must specify at least 1 command for the container");
+  const container = containerOf(pod, query.get("container"));
+  // Last: kubectl repeats a refused request over SPDY and prints the answer to that.
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((each) => each.trim());
   if (!PROTOCOLS.some((protocol) => offered.includes(protocol))) {
-    throw badRequest(
-      `unable to upgrade: no common protocol, this server speaks ${PROTOCOLS.join(" and ")} over WebSocket`,
-    );
+    throw badRequest(`unable to upgrade: this server speaks ${PROTOCOLS.join(" and ")} over WebSocket`);
   }
-  if (query.getAll("command").length === 0) throw badRequest("you must specify at least 1 command for the container");
-  return containerOf(pod, query.get("container"));
+  return container;
 }
 
 /** Serves one `kubectl exec` over an upgraded connection; settles when the connection is closed. */
