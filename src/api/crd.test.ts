@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { sortedText } from "../std/order.ts";
 import { crds } from "./crd.ts";
 import upstream from "./testdata/metallb-crds.json" with { type: "json" };
 
@@ -37,6 +38,6 @@ function comparable(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const members = Object.entries(value).filter(([key, member]) => key !== "description" || typeof member !== "string");
   return Object.fromEntries(
-    members.map(([key, member]) => [key, key === "required" ? [...member].sort() : comparable(member)]),
+    members.map(([key, member]) => [key, key === "required" ? sortedText(member as string[]) : comparable(member)]),
   );
 }

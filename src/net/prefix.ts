@@ -27,6 +27,8 @@ export function parsePrefix(text: string): Prefix | undefined {
 /** The prefix of `length` bits that holds `address`. */
 export function prefixOf(address: Address, length: number): Prefix {
   const family = familyOf(address);
+  // A single address has no host bits to clear; nearly all prefixes that we make are such.
+  if (length === widthOf(family)) return `${address}/${length}` as Prefix;
   const hostBits = BigInt(widthOf(family) - length);
   return `${addressFrom(family, (bitsOf(address) >> hostBits) << hostBits)}/${length}` as Prefix;
 }

@@ -1,0 +1,38 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { exhaustive } from "./exhaustive.ts";
+import { omit } from "./omit.ts";
+import { compareText, sortedBy, sortedText } from "./order.ts";
+
+test("texts are ordered by code unit, whatever the language", () => {
+  expect(sortedText(["b", "a", "B", "ä", "10", "9"])).toEqual(["10", "9", "B", "a", "b", "ä"]);
+});
+
+test("the order is total", () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), (a, b) => {
+      expect(Math.sign(compareText(a, b)) + Math.sign(compareText(b, a))).toBe(0);
+      expect(compareText(a, b) === 0).toBe(a === b);
+    }),
+  );
+});
+
+test("equal keys keep their order, and nothing is changed in place", () => {
+  const items = [
+    { k: "b", n: 1 },
+    { k: "a", n: 2 },
+    { k: "b", n: 3 },
+  ];
+  expect(sortedBy(items, ({ k }) => k).map(({ n }) => n)).toEqual([2, 1, 3]);
+  expect(items.map(({ n }) => n)).toEqual([1, 2, 3]);
+});
+
+test("omit leaves the others and the original alone", () => {
+  const whole = { a: 1, b: 2 };
+  expect(omit(whole, ["a"])).toEqual({ b: 2 });
+  expect(whole).toEqual({ a: 1, b: 2 });
+});
+
+test("an unhandled variant is called a bug", () => {
+  expect(() => exhaustive({ kind: "new" } as never)).toThrow('bug: unhandled variant {"kind":"new"}');
+});
