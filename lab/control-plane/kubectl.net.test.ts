@@ -241,14 +241,14 @@ describe("reading", () => {
   });
 
   test("lists longer than a page arrive whole", async () => {
-    const items = Array.from({ length: 23 }, (_, index) => ({
+    const items = Array.from({ length: 12 }, (_, index) => ({
       apiVersion: "v1",
       kind: "ConfigMap",
       metadata: { name: `page-${index}` },
     }));
     await ok("create -f -", JSON.stringify({ apiVersion: "v1", kind: "List", items }));
-    expect((await ok("get configmaps -o name --chunk-size=5")).match(/page-/g)).toHaveLength(23);
-    expect(await ok("get configmaps --no-headers --chunk-size=5")).toContain("page-22");
+    expect((await ok("get configmaps -o name --chunk-size=5")).match(/page-/g)).toHaveLength(12);
+    expect(await ok("get configmaps --no-headers --chunk-size=5")).toContain("page-11");
     await ok("delete configmaps --all");
   });
 });
@@ -393,7 +393,10 @@ describe("custom resources", () => {
     expect(await ok("apply --server-side -f -", widget("three", "{size: 7}"))).toContain("serverside-applied");
     await ok(["patch", "widget", "two", "--type=merge", "-p", '{"spec":{"size":4}}']);
     await ok("delete crd widgets.example.com --timeout=20s");
-    expect((await kubectl("get widgets")).stderr).toContain(`the server doesn't have a resource type "widgets"`);
+    // Whether kubectl still trusts its cached discovery decides between two ways to say it.
+    expect((await kubectl("get widgets")).stderr).toMatch(
+      /could not find the requested resource|doesn't have a resource type/,
+    );
   });
 });
 

@@ -26,6 +26,7 @@ export interface ControlPlaneOptions {
   readonly runtime: PodRuntime;
   /** Completes the row of a built-in kind, such as a Service's with the addresses that this cluster gives. */
   readonly adapt?: (kind: Kind) => Kind;
+  /** Never called before the start has resolved: it may use the API that is then there. */
   readonly admit?: Admit;
   /** Absent: everybody with a token may do everything. */
   readonly authorize?: Authorize;
@@ -62,7 +63,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const writer = createWriter({ store, registry, admit: options.admit, now });
   followCrds({ store, registry, writer, convert: options.convert, now, caller: LOCAL, signal: ending.signal });
   const api = createLocalApi(store, registry, writer);
-  for (const name of NAMESPACES) await ensureNamespace(api, name);
+  // Admission may need this very API, which its owner has not got yet.
+  const bare = createLocalApi(store, registry, createWriter({ store, registry, admit: undefined, now }));
+  for (const name of NAMESPACES) await ensureNamespace(bare, name);
 
   const tokens = await createTokens(store, now);
   const { ca, certificate, key } = await serverCertificate(store, [...LOOPBACK, ...options.certNames], now());
