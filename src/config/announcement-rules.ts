@@ -94,7 +94,7 @@ function echoProblem(
 }
 
 /** MetalLB internal/config/config.go, BGPAdvertisementsHaveCompatibleLocalPref. All policies here are one node's. */
-function disagree(a: BgpPolicy, b: BgpPolicy, pool: Pool): boolean {
+export function disagree(a: BgpPolicy, b: BgpPolicy, pool: Pool): boolean {
   return a.localPref !== b.localPref && mayBeSamePrefix(a, b, pool) && haveCommonPeer(a.peers, b.peers);
 }
 

@@ -68,7 +68,7 @@ function sessionsOf(snapshot: Snapshot, node: Node, lastGood: Config): Sessions 
   const profiles = settleBfdProfiles(snapshot.bfdProfiles, lastGood.bfdProfiles);
   const { here, problems } = onNode(snapshot.peers, node, snapshot.nodes);
   const references = {
-    secrets: snapshot.secrets,
+    secrets: new Map(snapshot.secrets.map((secret) => [secret.metadata.name, secret])),
     bfdProfiles: byName(profiles.values),
     bfdProfileNames: new Set(snapshot.bfdProfiles.map(({ metadata }) => metadata.name)),
   };
@@ -137,8 +137,8 @@ interface Selecting extends KubeObject {
 
 /** The objects that are meant for this node, and a word about those that are meant for none. */
 function onNode<T extends Selecting>(objects: readonly T[], node: Node, nodes: readonly Node[]) {
-  const here = objects.filter((object) => isForNode(object, node));
-  const elsewhere = objects.filter((object) => !here.includes(object));
+  const place = (object: T) => (isForNode(object, node) ? "here" : "elsewhere");
+  const { here = [], elsewhere = [] } = Object.groupBy(objects, place);
   const problems = elsewhere.flatMap((object) =>
     nodeWarnings(object.spec?.nodeSelectors ?? [], nodes).map((found) => problemOf(object, found)),
   );

@@ -10,10 +10,10 @@ import { err, ok, type Result } from "../std/result.ts";
  *
  * @see MetalLB internal/config/config.go, passwordFromSecretForPeer
  */
-export function passwordFrom(name: string, secrets: readonly Secret[]): Result<string, FieldProblem> {
+export function passwordFrom(name: string, secrets: ReadonlyMap<string, Secret>): Result<string, FieldProblem> {
   const wrong = (reason: FieldProblem["reason"], message: string) =>
     err(refused("passwordSecret", reason, `${JSON.stringify(name)} ${message}`));
-  const secret = secrets.find(({ metadata }) => metadata.name === name);
+  const secret = secrets.get(name);
   if (!secret) return wrong("NotFound", "is not the name of a Secret in MetalLB's namespace; create it there");
   if (secret.type !== basicAuthType) return wrong("Invalid", `is not a Secret of type ${basicAuthType}, as it must be`);
   const encoded = secret.data?.[passwordKey];

@@ -15,7 +15,7 @@ import { type Candidate, type Ground, settle, type Settled } from "./settle.ts";
 
 /** What a peer refers to. */
 interface References {
-  readonly secrets: readonly Secret[];
+  readonly secrets: ReadonlyMap<string, Secret>;
   /** Those in force. */
   readonly bfdProfiles: ReadonlyMap<string, BfdParameters>;
   /** Names of all that exist, in force or not. */

@@ -47,8 +47,8 @@ export function settle<V extends Named>(
   const last = byName(lastGood);
   const { steady, changed } = inTurn(candidates, last);
   const settled = steady.map((candidate) => place(candidate, last, ground));
-  const stuck = changed.filter(({ value }) => !value || ground.conflictsOf(value).length > 0);
-  const free = changed.filter((candidate) => !stuck.includes(candidate));
+  const isStuck = ({ value }: Candidate<V>) => !value || ground.conflictsOf(value).length > 0;
+  const { stuck = [], free = [] } = Object.groupBy(changed, (candidate) => (isStuck(candidate) ? "stuck" : "free"));
   for (const candidate of [...stuck, ...free]) settled.push(place(candidate, last, ground));
   return {
     values: sortedBy(
@@ -70,7 +70,8 @@ export function inTurn<V extends Named>(
 ): { readonly steady: readonly Candidate<V>[]; readonly changed: readonly Candidate<V>[] } {
   const ordered = candidates.toSorted((a, b) => compareAge(a.object, b.object));
   const isSteady = ({ object, value }: Candidate<V>) => !!value && deepEqual(value, last.get(object.metadata.name));
-  return { steady: ordered.filter(isSteady), changed: ordered.filter((candidate) => !isSteady(candidate)) };
+  const { steady = [], changed = [] } = Object.groupBy(ordered, (one) => (isSteady(one) ? "steady" : "changed"));
+  return { steady, changed };
 }
 
 export const byName = <V extends { readonly name: string }>(values: readonly V[]): ReadonlyMap<string, V> =>
