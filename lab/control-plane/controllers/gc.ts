@@ -1,13 +1,8 @@
-import type { ApiObject, Kind, LocalApi, OwnerRef, ResourceId, WatchEvent } from "../types.ts";
+import type { ApiObject, LocalApi, OwnerRef, ResourceId, WatchEvent } from "../types.ts";
 import { type ControllerOptions, startLoop } from "./loop.ts";
 import { isDeleting } from "./objects.ts";
+import { CRDS, type ServedKind, servedKinds } from "./served-kinds.ts";
 
-interface GcOptions extends ControllerOptions {
-  /** The kinds that are served now. */
-  readonly kinds: () => readonly Kind[];
-}
-
-const CRDS: ResourceId = { group: "apiextensions.k8s.io", resource: "customresourcedefinitions" };
 const FOREGROUND = "foregroundDeletion";
 const ORPHAN = "orphan";
 
@@ -21,7 +16,7 @@ interface Item {
  * Deletes objects whose owners are all gone, and finishes foreground and orphaning deletions. It knows the owners' graph from watches
  * of every kind, those of CustomResourceDefinitions included.
  */
-export function startGarbageCollector({ api, log, signal, kinds }: GcOptions): Promise<void> {
+export function startGarbageCollector({ api, log, signal }: ControllerOptions): Promise<void> {
   const graph = new Graph();
   const watched = new Map<string, AbortController>();
 
@@ -81,7 +76,7 @@ export function startGarbageCollector({ api, log, signal, kinds }: GcOptions): P
   };
 
   const ownerExists = (owner: OwnerRef, namespace: string | undefined): boolean => {
-    const kind = kinds().find((each) => each.kind === owner.kind && each.group === groupOf(owner.apiVersion));
+    const kind = servedKinds(api).find((each) => each.kind === owner.kind && each.group === groupOf(owner.apiVersion));
     // An owner of a kind that is not served may come back with its definition: Kubernetes does not collect either.
     if (!kind) return true;
     const id = { group: kind.group, resource: kind.resource };
@@ -101,7 +96,7 @@ export function startGarbageCollector({ api, log, signal, kinds }: GcOptions): P
 
   const watchAll = () => {
     const served = new Map(
-      kinds()
+      servedKinds(api)
         .filter(isCollected)
         .map((kind) => [`${kind.group}/${kind.resource}`, kind]),
     );
@@ -162,8 +157,8 @@ class Graph {
   }
 }
 
-/** Events own nothing and are owned by nobody; reviews are not stored. */
-const isCollected = (kind: Kind): boolean => kind.verbs.includes("delete") && kind.resource !== "events";
+/** Events own nothing and are owned by nobody. */
+const isCollected = (kind: ServedKind): boolean => kind.resource !== "events";
 
 const groupOf = (apiVersion: string): string =>
   apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";

@@ -1,15 +1,14 @@
-import type { ApiObject, Kind, LocalApi, ResourceId } from "../types.ts";
+import type { ApiObject, LocalApi, ResourceId } from "../types.ts";
 import { Cache } from "./cache.ts";
 import { type ControllerOptions, startLoop } from "./loop.ts";
 import { CONFIG_MAPS, isDeleting, joinKey, NAMESPACES, PODS, SERVICE_ACCOUNTS } from "./objects.ts";
+import { servedKinds } from "./served-kinds.ts";
 
 interface Namespace extends ApiObject {
   spec?: { finalizers?: string[] };
 }
 
 export interface NamespacesOptions extends ControllerOptions {
-  /** The kinds that are served now; asked again whenever a namespace ends. */
-  readonly kinds: () => readonly Kind[];
   /** PEM of the cluster's authority, for Pods to trust the API server. */
   readonly caCertificate: string;
 }
@@ -18,7 +17,7 @@ const FINALIZER = "kubernetes";
 const ROOT_CA = "kube-root-ca.crt";
 
 /** Gives each namespace its `default` ServiceAccount and `kube-root-ca.crt`, and empties those that are being deleted. */
-export function startNamespaces({ api, log, signal, kinds, caCertificate }: NamespacesOptions): Promise<void> {
+export function startNamespaces({ api, log, signal, caCertificate }: NamespacesOptions): Promise<void> {
   const namespaces = new Cache<Namespace>({ api, id: NAMESPACES }, signal);
   const accounts = new Cache({ api, id: SERVICE_ACCOUNTS }, signal);
   const maps = new Cache({ api, id: CONFIG_MAPS }, signal);
@@ -47,7 +46,7 @@ export function startNamespaces({ api, log, signal, kinds, caCertificate }: Name
 
   const empty = async (namespace: Namespace) => {
     const { name } = namespace.metadata;
-    const left = await deleteContents(api, kinds().filter(holdsObjects), name);
+    const left = await deleteContents(api, name);
     if (left > 0) return loop.wake(name, RETRY_MS);
     const finalizers = (namespace.spec?.finalizers ?? []).filter((each) => each !== FINALIZER);
     await namespaces.update({ ...namespace, spec: { ...namespace.spec, finalizers } });
@@ -70,14 +69,10 @@ export function startNamespaces({ api, log, signal, kinds, caCertificate }: Name
 /** Objects of arbitrary kinds whose finalizers others drop: only looking again tells, and only while a namespace is ending. */
 const RETRY_MS = 250;
 
-/** `events.k8s.io` shows the core group's events under a second name. */
-const holdsObjects = (kind: Kind): boolean =>
-  kind.namespaced && kind.verbs.includes("delete") && kind.group !== "events.k8s.io";
-
 /** Deletes what is in a namespace; returns how many objects are still there. */
-async function deleteContents(api: LocalApi, kinds: readonly Kind[], namespace: string): Promise<number> {
+async function deleteContents(api: LocalApi, namespace: string): Promise<number> {
   let left = 0;
-  for (const kind of kinds) {
+  for (const kind of servedKinds(api).filter(({ namespaced }) => namespaced)) {
     const id: ResourceId = { group: kind.group, resource: kind.resource };
     for (const object of api.list(id, { namespace })) {
       if (!isDeleting(object)) await deleteOne(api, id, object);
