@@ -9,6 +9,9 @@ import type { AgentPaths } from "./paths.ts";
 import { openPseudoTerminal, type PseudoTerminal } from "./pseudo-terminal.ts";
 import { lastError } from "./runc.ts";
 
+/** Control-D: what a terminal has for an end of input. */
+const END_OF_TRANSMISSION = "\x04";
+
 /** After SIGTERM, a command whose client has gone has this long. */
 const KILL_AFTER_MS = 2000;
 
@@ -37,7 +40,13 @@ export async function execInContainer(
 /** Runs a command for a probe or a hook. */
 export async function execForOutput(paths: AgentPaths, id: string, argv: readonly string[], signal: AbortSignal) {
   const chunks: Buffer[] = [];
-  const sink = () => new Writable({ write: (chunk: Buffer, _, done) => void (chunks.push(chunk), done()) });
+  const sink = () =>
+    new Writable({
+      write(chunk: Buffer, _, done) {
+        chunks.push(chunk);
+        done();
+      },
+    });
   const request: ExecRequest = { argv: [...argv], stdout: sink(), stderr: sink(), tty: false };
   const code = await execInContainer(paths, id, request, signal);
   return { code, output: Buffer.concat(chunks).toString() };
@@ -61,14 +70,16 @@ async function execOnPipes(args: string[], request: ExecRequest, signal: AbortSi
 
 async function execOnTerminal(args: string[], request: ExecRequest, signal: AbortSignal): Promise<number> {
   const terminal = openPseudoTerminal();
-  let child: ChildProcess | undefined;
+  // The first size must be there before the command looks; it comes as soon as one listens.
+  const resized = { tell() {} };
   request.onResize?.((size) => {
     terminal.resize(size);
-    // The terminal is not runc's controlling one, so the kernel tells it nothing.
-    child?.kill("SIGWINCH");
+    resized.tell();
   });
-  child = spawn("runc", args, { stdio: [terminal.slave, terminal.slave, terminal.slave], detached: true });
+  const child = spawn("runc", args, { stdio: [terminal.slave, terminal.slave, terminal.slave], detached: true });
   terminal.closeSlave();
+  // The terminal is not runc's controlling one, so the kernel tells it nothing.
+  resized.tell = () => void child.kill("SIGWINCH");
   using _ = endOnAbort(child, signal);
   const drained = connectTerminal(terminal, request);
   const code = await exitCode(child, "exit");
@@ -79,12 +90,13 @@ async function execOnTerminal(args: string[], request: ExecRequest, signal: Abor
 /** Resolves when all that was written to the terminal has been read. Linux ends a master with EIO, not with an end of file. */
 function connectTerminal({ master }: PseudoTerminal, request: ExecRequest): Promise<void> {
   const onInput = (chunk: Buffer) => void master.write(chunk);
-  request.stdin?.on("data", onInput);
-  master.on("data", (chunk: Buffer) => void request.stdout.write(chunk));
+  const onInputEnd = () => void master.write(END_OF_TRANSMISSION);
+  request.stdin?.on("data", onInput).once("end", onInputEnd);
+  master.pipe(request.stdout, { end: false });
   return new Promise((resolve) => {
     master.once("error", () => master.destroy());
     master.once("close", () => {
-      request.stdin?.off("data", onInput);
+      request.stdin?.off("data", onInput).off("end", onInputEnd);
       resolve();
     });
   });

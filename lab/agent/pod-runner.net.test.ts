@@ -87,7 +87,8 @@ const shell = (name: string, script: string, more: Partial<Container> = {}): Con
   ...more,
 });
 
-const until = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 20_000, interval: 20 }) as Promise<T>;
+const until = (check: () => void | Promise<void>): Promise<void> =>
+  vi.waitFor(check, { timeout: 20_000, interval: 20 });
 
 const statusOf = (pod: Started, name: string): ContainerStatus =>
   pod.runner.status.containerStatuses?.find((status) => status.name === name) as ContainerStatus;

@@ -48,6 +48,7 @@ export class PodRunner {
   #sandboxReady = false;
   #place: PodPlace;
   #status: PodStatus | undefined;
+  #refreshing = Promise.resolve();
 
   constructor(pod: Pod, options: PodRunnerOptions) {
     this.#pod = pod;
@@ -87,12 +88,17 @@ export class PodRunner {
   }
 
   /** Brings volumes that follow API objects up to date. One whose object has gone keeps what it has. */
-  async refreshVolumes(): Promise<void> {
-    const context = this.#volumes;
-    if (!context || !this.#sandboxReady) return;
-    for (const volume of podVolumes(this.#pod)) {
-      await makeVolume(this.#pod, volume, context).catch(ignoreVolumeError);
-    }
+  refreshVolumes(): Promise<void> {
+    // One at a time: two writers of one volume would trip over each other's links.
+    const turn = this.#refreshing.then(async () => {
+      const context = this.#volumes;
+      if (!context || !this.#sandboxReady) return;
+      for (const volume of podVolumes(this.#pod)) {
+        await makeVolume(this.#pod, volume, context).catch(ignoreVolumeError);
+      }
+    });
+    this.#refreshing = turn.catch(() => {});
+    return turn;
   }
 
   /** Runs the pod until its containers have ended for good; its remains stay for logs until `remove`. */

@@ -87,7 +87,8 @@ async function getOnce(get: HttpGet, target: ProbeTarget, signal: AbortSignal): 
   try {
     const status = await new Promise<number>((resolve, reject) => {
       const options = { path: get.path ?? "/", host: get.host ?? target.host, port, headers, signal };
-      const request = http.get({ ...options, agent: false, createConnection: () => stream }, (response) => {
+      // No `agent: false`: an agent, even a fresh one, would not ask createConnection.
+      const request = http.get({ ...options, createConnection: () => stream }, (response) => {
         response.resume();
         resolve(response.statusCode ?? 0);
       });
@@ -147,7 +148,7 @@ function timeoutMessage(handler: Handler, target: ProbeTarget): string {
 }
 
 const urlOf = (get: HttpGet, target: ProbeTarget): string =>
-  `${(get.scheme ?? "HTTP").toLowerCase()}://${hostPort(get.host ?? target.host, get.port)}${get.path ?? "/"}`;
+  `${(get.scheme ?? "HTTP").toLowerCase()}://${hostPort(get.host ?? target.host, portNumber(get.port, target.container))}${get.path ?? "/"}`;
 
 const hostPort = (host: string, port: number | string): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

@@ -265,3 +265,6 @@ export interface ContainerStatus {
   state: ContainerState;
   lastState: ContainerState | Record<string, never>;
 }
+
+/** Constant message, variable fields. */
+export type AgentLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;

@@ -26,9 +26,6 @@ const accountVolume: Volume = {
   projected: {
     sources: [
       { serviceAccountToken: { path: "token" } },
-      {
-        configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }], optional: true },
-      },
       { downwardAPI: { items: [{ path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } }] } },
     ],
   },
@@ -141,3 +138,16 @@ const exists = (file: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+/** Whether one of the pod's volumes shows the object. */
+export function mentions(pod: Pod, kind: "secret" | "configMap", name: string): boolean {
+  return (pod.spec.volumes ?? []).some((volume) => {
+    if (kind === "secret" && volume.secret?.secretName === name) return true;
+    if (kind === "configMap" && volume.configMap?.name === name) return true;
+    return (volume.projected?.sources ?? []).some((part) =>
+      kind === "secret"
+        ? "secret" in part && part.secret.name === name
+        : "configMap" in part && part.configMap.name === name,
+    );
+  });
+}
