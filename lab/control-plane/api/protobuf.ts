@@ -139,7 +139,12 @@ function decodeMessage(root: Root, message: string, bytes: Uint8Array): Record<s
       const entry = fieldsOf(bytesOf(wire));
       const key = utf8(bytesOf(entry.find((one) => one.number === 1)));
       const value = entry.find((one) => one.number === 2) ?? { number: 2, value: new Uint8Array() };
-      Object.defineProperty(map, key, { value: decodeValue(root, field, value), enumerable: true, writable: true, configurable: true });
+      Object.defineProperty(map, key, {
+        value: decodeValue(root, field, value),
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
     } else if (field.repeated) {
       ((object[field.name] ??= []) as unknown[]).push(decodeValue(root, field, wire));
     } else {
