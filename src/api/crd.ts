@@ -43,7 +43,7 @@ interface CrdVersion {
 }
 
 /** A structural schema, by the rules of apiextensions.k8s.io/v1. */
-export interface Schema {
+interface Schema {
   readonly description?: string;
   readonly type: "object" | "array" | "string" | "integer" | "boolean";
   readonly format?: string;
@@ -130,7 +130,7 @@ const columnOf = ({ name, type, path, priority }: Column): object => ({
 });
 
 /** The schema of a whole object. */
-export function rootSchema(kind: Kind): Schema {
+function rootSchema(kind: Kind): Schema {
   const fields = schemaOf({ doc: kind.doc, presence: "required", shape: { kind: "object", fields: kind.fields } });
   return { ...fields, properties: { ...typeMeta, ...fields.properties } };
 }

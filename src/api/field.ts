@@ -28,7 +28,7 @@ export interface Field<Wire = unknown, Meaning = Wire, P extends Presence = Pres
 }
 
 /** "defaulted": may be left out, and always has a meaning. */
-export type Presence = "required" | "optional" | "defaulted";
+type Presence = "required" | "optional" | "defaulted";
 
 export type Fields = Readonly<Record<string, Field>>;
 
@@ -72,7 +72,7 @@ export interface TextFacets {
   readonly maxLength?: number;
 }
 
-export type WireOf<F> = F extends { readonly __types?: { readonly wire: infer W } } ? W : never;
+type WireOf<F> = F extends { readonly __types?: { readonly wire: infer W } } ? W : never;
 export type MeaningOf<F> = F extends { readonly __types?: { readonly meaning: infer M } } ? M : never;
 
 type Keys<Fs extends Fields, P extends Presence> = {

@@ -100,7 +100,7 @@ function operatorProblems(operator: string, values: readonly string[], path: str
 const namePart = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const prefixPart = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-export function isLabelKey(key: string): boolean {
+function isLabelKey(key: string): boolean {
   const parts = key.split("/");
   const name = parts.pop() ?? "";
   const [prefix] = parts;
@@ -108,7 +108,7 @@ export function isLabelKey(key: string): boolean {
   return prefix === undefined || (prefix.length <= 253 && prefixPart.test(prefix));
 }
 
-export const isLabelValue = (value: string): boolean => value === "" || namePart.test(value);
+const isLabelValue = (value: string): boolean => value === "" || namePart.test(value);
 
 const keyProblems = (key: string, path: string): FieldProblem[] =>
   isLabelKey(key)
