@@ -96,8 +96,8 @@ export class Cache<T extends ApiObject, Name extends string = never> {
     const key = keyOf(object);
     const before = this.#objects.get(key);
     if (before && revision(before) >= revision(object)) return;
-    if (type === "DELETED") this.#change(key, undefined);
-    else this.#change(key, object as T);
+    if (type !== "DELETED") this.#change(key, object as T);
+    else if (before) this.#change(key, undefined);
   }
 
   /** Reads the truth: the answer of a write may already be older than the store. */

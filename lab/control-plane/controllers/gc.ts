@@ -29,16 +29,19 @@ export function startGarbageCollector({ api, log, signal }: ControllerOptions): 
     else if (isAbandoned(current)) await remove(item.id, current, "Background");
   };
 
-  /** The finalizers that a deletion with a propagation policy leaves for us. */
+  /**
+   * The finalizers that a deletion with a propagation policy leaves for us. Dependents are looked up in the store, not in the graph, which
+   * may not have heard of the latest: this is rare, and a finalizer is dropped only once.
+   */
   const finish = async ({ id, object }: Item) => {
     const uid = object.metadata.uid ?? "";
-    const dependents = graph.dependents(uid);
+    const dependents = storedDependents(api, uid);
     if (object.metadata.finalizers?.includes(ORPHAN)) {
       for (const dependent of dependents) await disown(dependent, uid);
       await dropFinalizer(id, object, ORPHAN);
     } else if (object.metadata.finalizers?.includes(FOREGROUND)) {
       for (const dependent of dependents) await removeDependent(dependent);
-      const blocking = graph.dependents(uid).filter((dependent) => stillBlocks(dependent, uid));
+      const blocking = storedDependents(api, uid).filter((dependent) => blocks(dependent, uid));
       if (blocking.length === 0) await dropFinalizer(id, object, FOREGROUND);
     }
   };
@@ -48,10 +51,6 @@ export function startGarbageCollector({ api, log, signal }: ControllerOptions): 
     if (!current || isDeleting(current) || current.metadata.uid !== object.metadata.uid) return;
     await remove(id, current, graph.dependents(object.metadata.uid ?? "").length > 0 ? "Foreground" : "Background");
   };
-
-  const stillBlocks = ({ id, object }: Item, owner: string): boolean =>
-    api.get(id, object.metadata.namespace, object.metadata.name)?.metadata.uid === object.metadata.uid &&
-    (object.metadata.ownerReferences ?? []).some((ref) => ref.uid === owner && ref.blockOwnerDeletion === true);
 
   const disown = async ({ id, object }: Item, owner: string) => {
     const { namespace, name } = object.metadata;
@@ -156,6 +155,19 @@ class Graph {
     return [...(this.#dependents.get(uid) ?? [])].flatMap((each) => this.#items.get(each) ?? []);
   }
 }
+
+const storedDependents = (api: LocalApi, owner: string): Item[] =>
+  servedKinds(api)
+    .filter(isCollected)
+    .flatMap(({ group, resource }) =>
+      api
+        .list({ group, resource })
+        .filter((object) => object.metadata.ownerReferences?.some((ref) => ref.uid === owner))
+        .map((object) => ({ id: { group, resource }, object })),
+    );
+
+const blocks = ({ object }: Item, owner: string): boolean =>
+  (object.metadata.ownerReferences ?? []).some((ref) => ref.uid === owner && ref.blockOwnerDeletion === true);
 
 /** Events own nothing and are owned by nobody. */
 const isCollected = (kind: ServedKind): boolean => kind.resource !== "events";

@@ -120,7 +120,7 @@ describe("garbage collection", () => {
 });
 
 describe("nodes", () => {
-  const node = () => api.get(NODES, undefined, "node1") as NodeObject | undefined;
+  const node = (): NodeObject | undefined => api.get(NODES, undefined, "node1");
   const ready = () => node()?.status?.conditions?.find((c) => c.type === "Ready");
 
   test("silent: Unknown, tainted, its Pods unready; heard again and ready: untainted", async () => {
