@@ -43,18 +43,26 @@ export function compareAddresses(a: Address, b: Address): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+/** Character by character: ten thousand Services make this the hottest function there is. */
 function ipv4Bits(text: string): bigint | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
-  let value = 0;
-  for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part)) return undefined;
-    const octet = Number(part);
-    if (octet > 255) return undefined;
-    value = value * 256 + octet;
+  let [value, octet, dots] = [0, none, 0];
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit >= 0 && digit <= 9) {
+      if (octet === 0) return undefined;
+      octet = octet === none ? digit : octet * 10 + digit;
+      if (octet > 255) return undefined;
+    } else if (text[i] === "." && octet !== none) {
+      value = value * 256 + octet;
+      octet = none;
+      dots++;
+    } else return undefined;
   }
-  return BigInt(value);
+  return dots === 3 && octet !== none ? BigInt(value * 256 + octet) : undefined;
 }
+
+/** No digit of the octet read yet. */
+const none = -1;
 
 function ipv6Bits(text: string): bigint | undefined {
   const halves = text.split("::");
