@@ -25,7 +25,7 @@ const table: readonly [string, Grammar<unknown>, readonly string[], readonly str
     "interface",
     linuxNameGrammar,
     ["eth0", "net1.100", "bond0:1", "a"],
-    ["", "a b", "a/b", "eth0!", "e?", '"a"', "sixteen-letters-", "eth\n0", "é", ".", ".."],
+    ["", "a b", "a/b", "eth0!", "e?", '"a"', "sixteen-letters-", "10.0.0.1", "fd00::1", "eth\n0", "é", ".", ".."],
   ],
   ["password", passwordGrammar, ["s3cret!", "a"], ["", "two words", "line\nbreak", "naïve", "x".repeat(81)]],
   ["object name", objectNameGrammar, ["rack-1", "a.b"], ["Rack", "a b", "-a", "a\n", ""]],

@@ -56,14 +56,25 @@ export const connectTimeGrammar: Grammar<number> = {
  * The name of a Linux interface or VRF: 1 to 15 printable ASCII characters, no blank, none of `/ ! ? " '`.
  *
  * Differs: MetalLB writes any text into FRR's configuration. Linux refuses blanks and slashes itself
- * (net/core/dev.c, dev_valid_name); `!`, `?` and quotes have a meaning for FRR's command line.
+ * (net/core/dev.c, dev_valid_name); `!`, `?` and quotes have a meaning for FRR's command line, and FRR takes a name
+ * that looks like an address for one.
  */
 export const linuxNameGrammar: Grammar<string> = {
   accepts: "a Linux interface name: 1 to 15 characters without blanks, slashes, quotes, ! or ?, such as eth0",
   parse: (text) =>
-    /^[\x21-\x7e]{1,15}$/.test(text) && !/[/!?"'`]/.test(text) && text !== "." && text !== ".."
+    /^[\x21-\x7e]{1,15}$/.test(text) && !/[/!?"'`]/.test(text) && !/^\.\.?$/.test(text) && !parseAddress(text)
       ? ok(text)
       : err("can't be the name of a Linux interface"),
+};
+
+/** The VRF that FRR calls `default` is none. FRR lib/vrf.h, VRF_DEFAULT_NAME. */
+export const vrfGrammar: Grammar<string> = {
+  accepts: "the name of a VRF: 1 to 15 characters without blanks, slashes, quotes, ! or ?, such as red",
+  parse: (text) => {
+    const name = linuxNameGrammar.parse(text);
+    if (!name.ok) return err("can't be the name of a VRF");
+    return ok(name.value === "default" ? "" : name.value);
+  },
 };
 
 /** FRR bgpd/bgpd.h, PEER_PASSWORD_MAXLEN; RFC 2385. */

@@ -216,7 +216,7 @@ describe("a single peer", () => {
     ["no duration", { holdTime: "90" }, "spec.holdTime Invalid", /"90" is not a duration/],
     ["half a second of connect time", { connectTime: "1500ms" }, "spec.connectTime Invalid", /whole number of seconds/],
     ["a port that the schema has not", { peerPort: 0 }, "spec.peerPort OutOfRange", /from 1 to 16384/],
-    ["a VRF with a command in it", { vrf: "red\n router bgp 1" }, "spec.vrf Invalid", /Linux interface/],
+    ["a VRF with a command in it", { vrf: "red\n router bgp 1" }, "spec.vrf Invalid", /name of a VRF/],
     ["a profile that does not exist", { bfdProfile: "none" }, "spec.bfdProfile NotFound", /create it/],
     ["a Secret that does not exist", { passwordSecret: { name: "none" } }, "spec.passwordSecret NotFound", /create it/],
     [
@@ -320,6 +320,11 @@ describe("peers of one node", () => {
   test("VRFs are worlds of their own, but for the router ID", () => {
     const result = speaker({ peers: [peer("a"), peer("b", { vrf: "red", myASN: 64999 })] });
     expect(result.problems).toEqual([]);
+  });
+
+  test("FRR's default VRF is none", () => {
+    const result = speaker({ peers: [peer("a"), peer("b", { vrf: "default" })] });
+    expect(fields(result)).toEqual(["b spec.peerAddress Duplicate"]);
   });
 
   test("a peer of another node never matters here, however wrong it is", () => {

@@ -5,6 +5,7 @@ import {
   objectNameGrammar,
   passwordGrammar,
   routerIdGrammar,
+  vrfGrammar,
 } from "../grammar.ts";
 import { type Column, kind, type ObjectOf } from "../kind.ts";
 import { exactlyOne, notBoth, refused } from "../rules.ts";
@@ -92,7 +93,7 @@ const spec = object(
       rules: [{ rule: "self == oldSelf", message: "EnableGracefulRestart cannot be changed after creation" }],
     }),
     ebgpMultiHop: boolean({ unset: false, doc: "Whether the peer, of another AS, is more than one hop away." }),
-    vrf: parsed(linuxNameGrammar, { unset: "", doc: "VRF of the host in which to hold the session." }),
+    vrf: parsed(vrfGrammar, { unset: "", doc: "VRF of the host in which to hold the session." }),
     disableMP: boolean({
       default: false,
       doc: "Deprecated and without effect.",
