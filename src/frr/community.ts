@@ -1,0 +1,24 @@
+/**
+ * Names FRR prints for well-known communities (FRR bgpd/bgp_community.c, RFC 1997, RFC 7999, RFC 8326, RFC 9494).
+ * We always send numbers.
+ */
+const wellKnown: ReadonlyMap<string, string> = new Map([
+  ["internet", "0:0"],
+  ["graceful-shutdown", "65535:0"],
+  ["accept-own", "65535:1"],
+  ["route-filter-translated-v4", "65535:2"],
+  ["route-filter-v4", "65535:3"],
+  ["route-filter-translated-v6", "65535:4"],
+  ["route-filter-v6", "65535:5"],
+  ["llgr-stale", "65535:6"],
+  ["no-llgr", "65535:7"],
+  ["accept-own-nexthop", "65535:8"],
+  ["blackhole", "65535:666"],
+  ["no-export", "65535:65281"],
+  ["no-advertise", "65535:65282"],
+  ["local-AS", "65535:65283"],
+  ["no-peer", "65535:65284"],
+]);
+
+/** A community as `a:b`, whatever FRR calls it. */
+export const communityNumber = (word: string): string => wellKnown.get(word) ?? word;

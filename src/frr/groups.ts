@@ -1,0 +1,269 @@
+import type { PathAttributes, Router } from "../announce/desired.ts";
+import type { Prefix } from "../net/prefix.ts";
+import { compareText, sortedBy } from "../std/order.ts";
+import { neighborOf, outboundMap } from "./render/neighbor.ts";
+import { type Block, networkGroup, networkPrefix, plainLines, readRouterLine } from "./tree.ts";
+
+/**
+ * A tag group: prefixes that every peer of a router gets alike.
+ *
+ * `network P route-map G7` tags a prefix with 7, which stays inside bgpd; each peer's outbound map has an entry 7 that
+ * matches the tag and sets what this peer is told. Bgpd lets an edited route-map reach a peer only when told to, so a group
+ * never changes: a prefix whose attributes change is pointed at another group, one line, and is never missing.
+ */
+export interface Group {
+  readonly number: number;
+  readonly prefixes: readonly Prefix[];
+  /** Outbound map → what its entry sets. A map without an entry denies the prefix. */
+  readonly entries: ReadonlyMap<string, Recipe>;
+}
+
+/** The `set` lines of an outbound entry, joined by newlines; two alike are one text. */
+export type Recipe = string;
+
+/** Route-map sequence numbers end at 65535, which is the map's closing deny. */
+const lastNumber = 65_534;
+
+export function recipeOf({ localPref, communities, largeCommunities }: PathAttributes): Recipe {
+  const lines: string[] = [];
+  if (communities.length > 0) lines.push(`set community ${communities.join(" ")}`);
+  if (largeCommunities.length > 0) lines.push(`set large-community ${largeCommunities.join(" ")}`);
+  if (localPref !== 0) lines.push(`set local-preference ${localPref}`);
+  return lines.join("\n");
+}
+
+/**
+ * Removes the tag again on the way out.
+ *
+ * Bgpd doesn't repeat an UPDATE that says nothing new, but takes a new tag for news although no peer sees it. With one tag
+ * for all, a prefix that moves between groups costs only those peers an UPDATE whose attributes changed.
+ */
+const outgoingTag = "set tag 4294967295";
+
+export const groupMap = (number: number): readonly [string, Block] => [
+  `route-map G${number} permit 10`,
+  plainLines([`set tag ${number}`]),
+];
+
+export const outboundEntry = (map: string, number: number, recipe: Recipe): readonly [string, Block] => [
+  `route-map ${map} permit ${number}`,
+  plainLines([`match tag ${number}`, ...recipe.split("\n").filter((line) => line !== ""), outgoingTag]),
+];
+
+/** The groups that a configuration holds, recognised by what they do. */
+export interface KnownGroups {
+  /** Numbers of intact groups. */
+  readonly numbers: ReadonlySet<number>;
+  /** Numbers that anything uses, intact or not. */
+  readonly taken: ReadonlySet<number>;
+  /** Outbound map → number → recipe. */
+  readonly entries: ReadonlyMap<string, ReadonlyMap<number, Recipe>>;
+  /** VRF → prefix → number. */
+  readonly networks: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** VRF → outbound maps in force for a neighbor. */
+  readonly attached: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** Reads the groups of bgpd's configuration. An entry or group that was tampered with is taken, and not known. */
+export function knownGroups(bgpd: Block): KnownGroups {
+  const numbers = new Set<number>();
+  const taken = new Set<number>();
+  const entries = new Map<string, Map<number, Recipe>>();
+  const networks = new Map<string, ReadonlyMap<string, number>>();
+  const attached = new Map<string, ReadonlySet<string>>();
+  for (const [line, body] of bgpd) {
+    const map = /^route-map (\S+) permit (\d+)$/.exec(line);
+    const group = /^route-map G(\d+) permit 10$/.exec(line);
+    const router = readRouterLine(line);
+    if (group) noteGroup(Number(group[1]), body, numbers, taken);
+    else if (map?.[1] !== undefined) noteEntry(map[1], Number(map[2]), body, entries, taken);
+    else if (router) {
+      networks.set(router.vrf, networksOf(body));
+      attached.set(router.vrf, attachedMaps(body));
+    }
+  }
+  for (const used of networks.values()) for (const number of used.values()) taken.add(number);
+  return { numbers, taken, entries, networks, attached };
+}
+
+function noteGroup(number: number, body: Block, numbers: Set<number>, taken: Set<number>): void {
+  taken.add(number);
+  if (body.size === 1 && body.has(`set tag ${number}`)) numbers.add(number);
+}
+
+function noteEntry(
+  map: string,
+  number: number,
+  body: Block,
+  entries: Map<string, Map<number, Recipe>>,
+  taken: Set<number>,
+) {
+  taken.add(number);
+  if (!body.has(`match tag ${number}`) || !body.has(outgoingTag)) return;
+  const sets = [...body.keys()].filter((line) => line !== `match tag ${number}` && line !== outgoingTag);
+  const known = entries.get(map) ?? new Map<number, Recipe>();
+  entries.set(map, known.set(number, sets.toSorted(compareText).join("\n")));
+}
+
+function networksOf(router: Block): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const body of router.values()) {
+    for (const line of body.keys()) {
+      const [prefix, number] = [networkPrefix(line), networkGroup(line)];
+      if (prefix !== undefined && number !== undefined) found.set(prefix, number);
+    }
+  }
+  return found;
+}
+
+function attachedMaps(router: Block): Set<string> {
+  const maps = [...router.values()].flatMap((body) => [...body.keys()].map((line) => outboundMapIn(line)));
+  return new Set(maps.filter((map) => map !== undefined));
+}
+
+const outboundMapIn = (line: string): string | undefined =>
+  line.startsWith("neighbor ") ? /^neighbor \S+ route-map (\S+) out$/.exec(line)?.[1] : undefined;
+
+/**
+ * Sorts the prefixes of all routers into numbered groups.
+ *
+ * A number is kept wherever what runs under it already says what is wanted to every peer that is there and stays; a peer
+ * that is new may get its entry added, since it has heard nothing yet. So a Service in an existing group, a new peer and a
+ * peer that goes move no prefix of another. The result depends on its arguments only, whatever the order of prefixes.
+ */
+export function numberGroups(routers: readonly Router[], known: KnownGroups): ReadonlyMap<string, readonly Group[]> {
+  const wanted = routers.flatMap(matrixOf);
+  const numbers = claimNumbers(routers, wanted, known);
+  const groups = wanted.map((group) => ({ ...group, number: numbers.get(group) ?? 0 }));
+  return Map.groupBy(
+    groups.toSorted((a, b) => a.number - b.number),
+    ({ vrf }) => vrf,
+  );
+}
+
+interface WantedGroup {
+  readonly vrf: string;
+  readonly prefixes: Prefix[];
+  readonly entries: ReadonlyMap<string, Recipe>;
+  /** Tells groups apart, in every run alike. */
+  readonly content: string;
+}
+
+/** Prefixes of one router by what its peers get. */
+function matrixOf({ vrf, peers }: Router): WantedGroup[] {
+  const recipes = new RecipeTable();
+  const rows = new Map<Prefix, string>();
+  for (const [i, { paths }] of peers.entries()) {
+    for (const { prefix, attributes } of paths) {
+      rows.set(prefix, `${rows.get(prefix) ?? ""}${i}=${recipes.indexOf(attributes)};`);
+    }
+  }
+  const members = Map.groupBy(rows.keys(), (prefix) => rows.get(prefix) ?? "");
+  const maps = peers.map(({ peer }) => outboundMap(vrf, neighborOf(peer)));
+  return [...members].map(([row, prefixes]) => {
+    const entries = recipes.entriesOf(row, maps);
+    return { vrf, prefixes, entries, content: JSON.stringify([vrf, ...entries]) };
+  });
+}
+
+/** Recipes by small numbers: ten thousand prefixes share a handful, most of them as the very same object. */
+class RecipeTable {
+  readonly #recipes: Recipe[] = [];
+  readonly #byText = new Map<Recipe, number>();
+  readonly #byObject = new Map<PathAttributes, number>();
+
+  indexOf(attributes: PathAttributes): number {
+    const seen = this.#byObject.get(attributes);
+    if (seen !== undefined) return seen;
+    const recipe = recipeOf(attributes);
+    const index = this.#byText.get(recipe) ?? this.#recipes.push(recipe) - 1;
+    this.#byText.set(recipe, index);
+    this.#byObject.set(attributes, index);
+    return index;
+  }
+
+  /** `row` is `peer=recipe;` for each peer that gets the prefix. */
+  entriesOf(row: string, maps: readonly string[]): ReadonlyMap<string, Recipe> {
+    const cells = row.split(";").slice(0, -1);
+    const pairs = cells.map((cell) => cell.split("=").map(Number));
+    return new Map(pairs.map(([peer = 0, recipe = 0]) => [maps[peer] ?? "", this.#recipes[recipe] ?? ""]));
+  }
+}
+
+interface Claim {
+  readonly group: WantedGroup;
+  readonly number: number;
+  /** Prefixes of the group that run under this number now. */
+  readonly members: number;
+}
+
+/** Running numbers go to the groups that hold most of their prefixes; what is left gets the smallest free ones. */
+function claimNumbers(routers: readonly Router[], wanted: readonly WantedGroup[], known: KnownGroups) {
+  const numbers = new Map<WantedGroup, number>();
+  const given = new Set<number>();
+  for (const { group, number } of claimsOf(routers, wanted, known)) {
+    if (numbers.has(group) || given.has(number)) continue;
+    numbers.set(group, number);
+    given.add(number);
+  }
+  const fresh = freshNumbers(new Set([...known.taken, ...given]));
+  for (const group of sortedBy(wanted, ({ content }) => content)) {
+    if (!numbers.has(group)) numbers.set(group, fresh.next().value);
+  }
+  return numbers;
+}
+
+/** Which running numbers already do what a group needs, best claim first. */
+function claimsOf(routers: readonly Router[], wanted: readonly WantedGroup[], known: KnownGroups): Claim[] {
+  const staying = new Map(routers.map((router) => [router.vrf, stayingMaps(router, known)]));
+  const fitting = Map.groupBy(usableNumbers(staying, known), ({ signature }) => signature);
+  const claims = wanted.flatMap((group) => {
+    const recipes = (staying.get(group.vrf) ?? []).map((map) => group.entries.get(map));
+    const members = membersOf(group, known);
+    const numbers = fitting.get(signatureOf(group.vrf, recipes)) ?? [];
+    return numbers.map(({ number }) => ({ group, number, members: members.get(number) ?? 0 }));
+  });
+  return claims.toSorted(
+    (a, b) => b.members - a.members || a.number - b.number || compareText(a.group.content, b.group.content),
+  );
+}
+
+/** Maps of wanted peers that are in force: what these peers hear under a number must not change. */
+function stayingMaps({ vrf, peers }: Router, known: KnownGroups): string[] {
+  const maps = peers.map(({ peer }) => outboundMap(vrf, neighborOf(peer)));
+  return maps.filter((map) => known.attached.get(vrf)?.has(map));
+}
+
+/** Each intact number that no other VRF's prefixes use, with what the staying peers hear under it. */
+function usableNumbers(staying: ReadonlyMap<string, readonly string[]>, known: KnownGroups) {
+  const users = new Map<number, Set<string>>();
+  for (const [vrf, networks] of known.networks) {
+    for (const number of networks.values()) users.set(number, (users.get(number) ?? new Set()).add(vrf));
+  }
+  return [...staying].flatMap(([vrf, maps]) =>
+    [...known.numbers]
+      .filter((number) => [...(users.get(number) ?? [])].every((user) => user === vrf))
+      .map((number) => {
+        const recipes = maps.map((map) => known.entries.get(map)?.get(number));
+        return { number, signature: signatureOf(vrf, recipes) };
+      }),
+  );
+}
+
+const signatureOf = (vrf: string, recipes: readonly (Recipe | undefined)[]): string =>
+  JSON.stringify([vrf, ...recipes.map((recipe) => recipe ?? null)]);
+
+function membersOf({ vrf, prefixes }: WantedGroup, known: KnownGroups): Map<number, number> {
+  const running = known.networks.get(vrf);
+  const members = new Map<number, number>();
+  for (const prefix of prefixes) {
+    const number = running?.get(prefix);
+    if (number !== undefined) members.set(number, (members.get(number) ?? 0) + 1);
+  }
+  return members;
+}
+
+function* freshNumbers(taken: ReadonlySet<number>): Generator<number, never> {
+  for (let number = 1; number <= lastNumber; number++) if (!taken.has(number)) yield number;
+  throw new Error(`bug: more than ${lastNumber} groups of prefixes`);
+}

@@ -1,0 +1,58 @@
+import { parsePrefix } from "../net/prefix.ts";
+import { compareCommunities, type StandardCommunity } from "../net/community.ts";
+import { communityNumber } from "./community.ts";
+import { isOurs } from "./owners.ts";
+import { type Block, type DaemonName, networkPrefix } from "./tree.ts";
+
+/**
+ * Reads one daemon's `show running-config` and keeps what is ours.
+ *
+ * FRR indents a context's lines by one space (FRR lib/command.c, config_write); comments and `exit` carry nothing.
+ */
+export function parseRunning(daemon: DaemonName, text: string): Block {
+  const root = new Map<string, Block>();
+  const open: Map<string, Block>[] = [root];
+  for (const raw of text.split("\n")) {
+    const line = raw.trim();
+    if (
+      line === "" ||
+      line.startsWith("!") ||
+      /^(exit|exit-.*|end|Building configuration.*|Current configuration:)$/.test(line)
+    )
+      continue;
+    const depth = Math.min(raw.length - raw.trimStart().length, open.length - 1);
+    const body = new Map<string, Block>();
+    open[depth]?.set(canonical(line), body);
+    open.length = depth + 1;
+    open.push(body);
+  }
+  return new Map([...root].filter(([line]) => isOurs(daemon, line)));
+}
+
+/** The FRR release of a `show running-config`, such as [8, 4]; [0, 0] when it doesn't say. */
+export function parseRelease(text: string): readonly [number, number] {
+  const found = /^frr version (\d+)\.(\d+)/m.exec(text);
+  return [Number(found?.[1] ?? 0), Number(found?.[2] ?? 0)];
+}
+
+/** One spelling for what FRR releases print differently: names of well-known communities, and `::a.b.c.d`. */
+function canonical(line: string): string {
+  if (line.startsWith("network ")) return canonicalNetwork(line);
+  if (line.startsWith("set community ")) return sortedSet("set community", line, communityNumber);
+  if (line.startsWith("set large-community ")) return sortedSet("set large-community", line, (word) => word);
+  return line;
+}
+
+function canonicalNetwork(line: string): string {
+  const text = networkPrefix(line) ?? "";
+  const prefix = parsePrefix(text);
+  return prefix === undefined || prefix === text ? line : line.replace(text, prefix);
+}
+
+function sortedSet(command: string, line: string, spell: (word: string) => string): string {
+  const words = line
+    .slice(command.length + 1)
+    .split(" ")
+    .map((word) => spell(word) as StandardCommunity);
+  return `${command} ${words.toSorted(compareCommunities).join(" ")}`;
+}
