@@ -1,4 +1,5 @@
 import { request as httpsRequest } from "node:https";
+import { isIP } from "node:net";
 import { text } from "node:stream/consumers";
 import { connect, type TLSSocket } from "node:tls";
 import type { ServiceDialer } from "../types.ts";
@@ -62,7 +63,7 @@ async function post(
   const payload = JSON.stringify(body);
   const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(payload), host: url.host };
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; answer: string }>();
-  const request = httpsRequest(url, { method: "POST", headers, signal, agent: false, createConnection: () => socket });
+  const request = httpsRequest(url, { method: "POST", headers, signal, createConnection: () => socket });
   socket.once("error", reject);
   request.once("error", reject);
   request.once("response", (response) => {
@@ -78,8 +79,12 @@ async function post(
 
 async function open(url: URL, { service, caBundle }: HookAddress, dial: ServiceDialer): Promise<TLSSocket> {
   const trust = caBundle ? { ca: Buffer.from(caBundle, "base64") } : {};
-  if (!service)
-    return connect({ host: url.hostname, port: Number(url.port || 443), servername: url.hostname, ...trust });
+  if (!service) {
+    const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+    // A certificate for an address is checked against the address itself; TLS has no server name for it.
+    const name = isIP(host) ? {} : { servername: host };
+    return connect({ host, port: Number(url.port || 443), ...name, ...trust });
+  }
   const socket = await dial(service.namespace, service.name, service.port ?? 443);
   return connect({ socket, servername: url.hostname, ...trust });
 }

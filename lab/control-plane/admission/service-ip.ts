@@ -29,23 +29,16 @@ export interface ServiceAddressOptions {
 
 /** Gives Services their cluster addresses and node ports. */
 export interface ServiceAddresses {
-  /** To be called from the Service kind's `prepare`, after its defaults. Synchronous. @throws ApiStatusError 422 */
+  /** Allocates for a Service on its way in, after its defaults. Synchronous. @throws ApiStatusError 422 */
   prepare(service: ApiObject, old: ApiObject | undefined): void;
+  /** For the control plane's `adapt`: the Service row with `prepare` after its own; other rows as they are. */
+  readonly adapt: (kind: Kind) => Kind;
   /** Learns what is stored, and from then on what is freed by deletions and changes. Call before the first write. */
   follow(api: LocalApi, signal: AbortSignal): void;
 }
 
 const DEFAULT_CIDRS = ["10.96.0.0/16", "fd00:10:96::/112"];
 const DEFAULT_PORTS = { first: 30_000, last: 32_767 };
-
-/** The Service row with addresses given by `addresses` after its own `prepare`. */
-export const withServiceAddresses = (kind: Kind, addresses: ServiceAddresses): Kind => ({
-  ...kind,
-  prepare(service, old) {
-    kind.prepare?.(service, old);
-    addresses.prepare(service, old);
-  },
-});
 
 /** @see kubernetes/pkg/registry/core/service/storage/alloc.go */
 export function createServiceAddresses({
@@ -56,15 +49,22 @@ export function createServiceAddresses({
   const held = new Allocations(now);
   const ranges = new Map(cidrs.map(readCidr).map((prefix) => [familyName(prefixFamily(prefix)), prefix]));
   const context = { held, ranges, nodePorts };
+  const prepare = (service: ApiObject, old: ApiObject | undefined) => {
+    const next = service as ServiceObject;
+    const before = old as ServiceObject | undefined;
+    inherit(next, before);
+    prepareAddresses(context, next, before);
+    prepareNodePorts(context, next, before);
+    prepareHealthCheck(context, next);
+  };
+  const prepareAfter = (kind: Kind) => (service: ApiObject, old: ApiObject | undefined) => {
+    kind.prepare?.(service, old);
+    prepare(service, old);
+  };
   return {
-    prepare(service, old) {
-      const next = service as ServiceObject;
-      const before = old as ServiceObject | undefined;
-      inherit(next, before);
-      prepareAddresses(context, next, before);
-      prepareNodePorts(context, next, before);
-      prepareHealthCheck(context, next);
-    },
+    prepare,
+    adapt: (kind) =>
+      kind.group === "" && kind.resource === "services" ? { ...kind, prepare: prepareAfter(kind) } : kind,
     follow(api, signal) {
       for (const object of api.list(SERVICES)) held.settle(keyOf(object), valuesOf(object as ServiceObject));
       api.watch(
