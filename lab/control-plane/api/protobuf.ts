@@ -65,6 +65,8 @@ TokenRequestSpec: 1 audiences[], 4 expirationSeconds:i*, 3 boundObjectRef:BoundO
 TokenRequestStatus: 1 token, 2 expirationTimestamp:Time
 BoundObjectReference: 1 kind, 2 apiVersion, 3 name, 4 uid
 SelfSubjectReview: 1 metadata:ObjectMeta, 2 status:SelfSubjectReviewStatus
+SelfSubjectReviewStatus: 1 userInfo:UserInfo
+UserInfo: 1 username, 2 uid, 3 groups[]
 Eviction: 1 metadata:ObjectMeta, 2 deleteOptions:DeleteOptions
 `;
 

@@ -1,4 +1,5 @@
-import { randomUUID } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { deepEqual } from "../../../src/std/equal.ts";
 import { serverSideApply, trackUpdate } from "../patch/apply.ts";
 import { type Registry, apiVersionOf, storageVersion } from "../registry/registry.ts";
@@ -52,7 +53,7 @@ export interface Writer {
 }
 
 /** Writes that lost the race this often in a row give up. */
-const ATTEMPTS = 20;
+const ATTEMPTS = 30;
 
 export function createWriter(deps: {
   store: Store;
@@ -169,6 +170,8 @@ export function createWriter(deps: {
       if (caller.dryRun || unchanged(live, ready)) return caller.dryRun ? ready : live;
       const stored = committed(target, live, ready);
       if (stored) return stored;
+      // Writers in step with each other would lose together again and again.
+      await sleep(randomInt(1 + 5 * attempt));
     }
     throw conflict(target.kind, name);
   }
