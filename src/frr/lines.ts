@@ -74,6 +74,3 @@ export const sessionEdits = {
   "bfd profile": "stays",
   "route-map out": "stays",
 } as const satisfies Readonly<Record<string, "resets" | "next" | "stays">>;
-
-/** A command without the secret in it, for errors and logs. */
-export const masked = (command: string): string => command.replace(/( password ).*/, "$1****");
