@@ -15,7 +15,7 @@ export interface Instance {
   /** Name of a namespace of this lab, as `ip netns` shows it. */
   netns(host: string): string;
   /** Removes everything that carries this lab's name. Safe to call twice. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -23,10 +23,10 @@ export interface Instance {
  *
  * @throws Error, one line for a person, when another process holds the name.
  */
-export function claimInstance(name: string): Instance {
+export async function claimInstance(name: string): Promise<Instance> {
   if (process.getuid?.() !== 0)
     throw new Error("the lab needs root: it makes network namespaces and mounts. Run it with sudo.");
-  sweepDead();
+  await sweepDead();
   const runDir = join(ROOT, name);
   const owner = ownerOf(runDir);
   if (owner !== undefined) {
@@ -40,14 +40,14 @@ export function claimInstance(name: string): Instance {
 }
 
 /** Removes what labs left whose owner is gone. */
-export function sweepDead(): void {
-  for (const name of list(ROOT)) if (ownerOf(join(ROOT, name)) === undefined) removeInstance(name);
+export async function sweepDead(): Promise<void> {
+  for (const name of list(ROOT)) if (ownerOf(join(ROOT, name)) === undefined) await removeInstance(name);
 }
 
-function removeInstance(name: string): void {
+async function removeInstance(name: string): Promise<void> {
   const runDir = join(ROOT, name);
   sweepProcesses(runDir);
-  sweepPods(runDir);
+  await sweepPods(agentDir(runDir));
   for (const netns of list("/run/netns")) {
     if (netns.startsWith(prefixOf(name))) execFileSync("ip", ["netns", "del", netns]);
   }
@@ -59,6 +59,9 @@ function ownerOf(runDir: string): number | undefined {
   const [pid = "", started = ""] = read(join(runDir, "owner")).split(" ");
   return pid !== "" && startTime(Number(pid)) === started ? Number(pid) : undefined;
 }
+
+/** Where the node agents keep their pods. */
+export const agentDir = (runDir: string): string => join(runDir, "agent");
 
 const prefixOf = (name: string): string => `mlb-${name}-`;
 

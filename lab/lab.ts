@@ -7,11 +7,14 @@ import { promisify } from "node:util";
 import { startAgents } from "./agent/agent.ts";
 import { defaultImages } from "./agent/images.ts";
 import { serveCharts } from "./charts.ts";
-import { createAdmission } from "./control-plane/admission/admit.ts";
+import { type Admission, createAdmission } from "./control-plane/admission/admit.ts";
+import { createConversion } from "./control-plane/admission/conversion.ts";
+import { createServiceAddresses } from "./control-plane/admission/service-ip.ts";
+import type { ConvertCustom } from "./control-plane/api/crds.ts";
 import { startControllers } from "./control-plane/controllers/start.ts";
 import { startControlPlane } from "./control-plane/server.ts";
 import { ApiStatusError, type LocalApi, type PodRuntime, type ServiceDialer } from "./control-plane/types.ts";
-import { claimInstance, type Instance } from "./instance.ts";
+import { agentDir, claimInstance, type Instance } from "./instance.ts";
 import { startProxy } from "./proxy/proxy.ts";
 import { connectIn, listenIn } from "./topology/netns.ts";
 import { type Router, startRouter, torConfig } from "./topology/router.ts";
@@ -51,13 +54,17 @@ export async function startLab(options: {
   readonly nodes: number;
   /** Port of the API server on this machine's loopback; 0 for any. */
   readonly port: number;
+  /** What goes wrong inside the lab itself, for a person to read. */
   readonly log: (line: string) => void;
 }): Promise<Lab> {
-  const instance = claimInstance(options.name);
+  const instance = await claimInstance(options.name);
   await using undo = new AsyncDisposableStack();
   undo.defer(() => instance.close());
   const stop = new AbortController();
   const { signal } = stop;
+  const tell = (message: string, fields: Readonly<Record<string, unknown>> = {}): void =>
+    options.log(`${message} ${JSON.stringify(fields)}`);
+  const log = { info: () => {}, warn: (fields: object, message: string) => tell(message, { ...fields }) };
   const topology = createTopology(instance, options.nodes);
   const router = await startRouter({
     name: "tor",
@@ -71,23 +78,28 @@ export async function startLab(options: {
   });
   undo.defer(() => router.stop());
 
-  const later: { agents?: PodRuntime; admission?: ReturnType<typeof createAdmission> } = {};
+  const later: { agents?: PodRuntime; admission?: Admission; convert?: ConvertCustom } = {};
+  const addresses = createServiceAddresses();
   const controlPlane = await startControlPlane({
     host: "127.0.0.1",
     port: options.port,
     certNames: [SERVICE_HOST, CONTROL_PLANE_ADDRESS, "kubernetes.default.svc"],
+    adapt: addresses.adapt,
     runtime: {
       exec: (...args) => started(later.agents).exec(...args),
       logs: (...args) => started(later.agents).logs(...args),
     },
     admit: (request) => started(later.admission).admit(request),
-    authorize: (user, attributes) => started(later.admission).authorize(user, attributes),
-    signal,
+    authorize: (request) => started(later.admission).authorize(request),
+    convert: (...args) => started(later.convert)(...args),
+    signal: new AbortController().signal,
   });
   undo.defer(() => controlPlane.close());
-  undo.defer(() => stop.abort());
   const { api } = controlPlane;
-  later.admission = createAdmission({ api, dial: serviceDialer(api, topology) });
+  addresses.follow(api, signal);
+  const dial = serviceDialer(api, topology);
+  later.admission = createAdmission({ api, dial });
+  later.convert = createConversion({ dial });
 
   for (const node of topology.nodes) {
     const server = net.createServer((socket) => controlPlane.accept(socket));
@@ -95,16 +107,22 @@ export async function startLab(options: {
     undo.defer(() => void server.close());
   }
   await createKubernetesService(api);
-  startControllers({ api, nodes: topology.nodes, log: options.log, signal });
-  for (const node of topology.nodes) startProxy({ api, netns: node.netns, node, signal, log: options.log });
+  const loops = [
+    startControllers({ api, caCertificate: controlPlane.caPem, log, signal }),
+    ...topology.nodes.map((node) => startProxy({ api, netns: node.netns, node, log, signal })),
+  ];
+  undo.defer(async () => {
+    stop.abort();
+    await Promise.all(loops);
+  });
   const agents = await startAgents({
     api,
     nodes: topology.nodes,
-    runDir: instance.runDir,
+    runDir: agentDir(instance.runDir),
     images: defaultImages(),
     apiServer: { host: SERVICE_HOST, port: 443, caPem: controlPlane.caPem },
-    issueToken: controlPlane.issueToken,
-    log: options.log,
+    issueToken: (namespace, account) => controlPlane.issueToken(namespace, account),
+    log: tell,
     signal,
   });
   undo.defer(() => agents.close());

@@ -9,21 +9,22 @@ import { type Lab, startLab } from "./lab.ts";
 import { untilStopped } from "./stop.ts";
 
 const begin = Date.now();
-if (process.argv.includes("--sweep")) sweepDead();
+if (process.argv.includes("--sweep")) await sweepDead();
 else await main();
 
 async function main(): Promise<void> {
   const stopped = untilStopped();
+  let lab: Lab | undefined;
   try {
-    const lab = await startLab({ name: labName(), nodes: nodeCount(), port: 0, log: (line) => console.log(line) });
+    lab = await startLab({ name: labName(), nodes: nodeCount(), port: 0, log: (line) => console.log(line) });
     console.log(welcome(lab));
     await stopped;
     console.log("stopping: pods, router, namespaces …");
-    await lab.close();
   } catch (error) {
     console.error(`lab: ${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;
   }
+  await lab?.close();
   process.exit();
 }
 
@@ -40,7 +41,8 @@ function labName(): string {
   return text;
 }
 
-const welcome = (lab: Lab): string => `
+function welcome(lab: Lab): string {
+  return `
 The lab is up after ${((Date.now() - begin) / 1000).toFixed(1)} s: ${lab.topology.nodes.length} nodes, one router, one client.
 
   In another terminal:
@@ -62,3 +64,4 @@ ${lab.topology.nodes.map((node) => `  ${node.name.padEnd(15)} ${node.addresses.j
   The guide: docs/guide.md, or all of it unattended: make guide
   Ctrl-C ends the lab and removes everything that it made.
 `;
+}
