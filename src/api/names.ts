@@ -107,3 +107,15 @@ export const eventReasons = {
   nodeAssigned: "nodeAssigned",
   announceFailed: "announceFailed",
 } as const;
+
+/** Reasons of events that MetalLB does not emit: on BGPPeers, and on whatever object a problem is about. */
+export const ownEventReasons = {
+  sessionEstablished: "SessionEstablished",
+  sessionDown: "SessionDown",
+  bfdUp: "BFDUp",
+  bfdDown: "BFDDown",
+  /** The object, or its change, is not in force. */
+  configurationError: "ConfigurationError",
+  /** It is in force, but surely not what was meant. */
+  configurationWarning: "ConfigurationWarning",
+} as const;
