@@ -431,6 +431,16 @@ describe("streams", () => {
     expect(done.stderr).toContain("container nothing is not valid for pod streams");
   });
 
+  test("a command ends when its client is gone", async () => {
+    const child = spawn(program("kubectl"), ["exec", "streams", "--", "sh", "-c", "echo pid $$; exec sleep 600"], {
+      env: environment(),
+    });
+    let pid = 0;
+    await lines(child).until((line) => (pid = Number(/^pid (\d+)$/.exec(line)?.[1] ?? 0)) > 0);
+    child.kill("SIGKILL");
+    await until(() => !existsSync(`/proc/${pid}`));
+  });
+
   test("logs, their tail, and those of a selector", async () => {
     expect(await ok("logs streams")).toBe("first\nsecond\nthird\n");
     expect(await ok("logs streams -c main --tail=1")).toBe("third\n");

@@ -7,7 +7,7 @@ interface MediaRange {
 }
 
 /** Entries in the client's order, which Kubernetes' clients use as the order of preference. */
-export function acceptedTypes(header: string | undefined): MediaRange[] {
+function acceptedTypes(header: string | undefined): MediaRange[] {
   return (header ?? "*/*").split(",").map((entry) => {
     const [type = "", ...parameters] = entry.split(";").map((part) => part.trim());
     return { type: type.toLowerCase(), parameters: new Map(parameters.map((each) => splitPair(each))) };

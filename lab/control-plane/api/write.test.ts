@@ -139,6 +139,18 @@ describe("a write", () => {
   });
 });
 
+test.each([
+  [{}, "BestEffort"],
+  [{ requests: { cpu: "1" } }, "Burstable"],
+  [{ limits: { cpu: "1", memory: "1Gi" } }, "Guaranteed"],
+  [{ limits: { cpu: "1", memory: "1Gi" }, requests: { cpu: "500m" } }, "Burstable"],
+])("a Pod that asks for %j is of quality %s", async (resources, quality) => {
+  const { api } = await inMemory();
+  const spec = { containers: [{ name: "main", image: "nginx", resources }] };
+  const created = await api.create(pods, named("v1", "Pod", "p", { metadata: { namespace: "default" }, spec }));
+  expect(created["status"]).toMatchObject({ qosClass: quality });
+});
+
 describe("a deletion", () => {
   test("waits for finalizers", async () => {
     const { api } = await inMemory();

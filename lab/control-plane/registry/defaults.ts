@@ -100,7 +100,22 @@ function preparePod(pod: ApiObject, old: ApiObject | undefined): void {
   defaultPodSpec(spec(pod));
   if (!old) admitPodSpec(spec(pod));
   fill(pod, { status: {} });
-  if (!old) fill(pod["status"] as Node, { phase: "Pending", qosClass: "BestEffort" });
+  if (!old) fill(pod["status"] as Node, { phase: "Pending", qosClass: qualityOfService(spec(pod)) });
+}
+
+/** @see kubernetes/pkg/apis/core/helper/qos ComputePodQOS */
+function qualityOfService(podSpec: Node): "BestEffort" | "Burstable" | "Guaranteed" {
+  const all = [...items(podSpec["containers"]), ...items(podSpec["initContainers"])];
+  const asked = (container: Node, kind: "requests" | "limits") => (at(container, "resources", kind) ?? {}) as Node;
+  if (all.every((each) => Object.keys({ ...asked(each, "requests"), ...asked(each, "limits") }).length === 0)) {
+    return "BestEffort";
+  }
+  const bounded = (container: Node): boolean =>
+    ["cpu", "memory"].every((resource) => {
+      const limit = asked(container, "limits")[resource];
+      return limit !== undefined && (asked(container, "requests")[resource] ?? limit) === limit;
+    });
+  return all.every(bounded) ? "Guaranteed" : "Burstable";
 }
 
 function validatePodSpec(podSpec: Node, path: string): Cause[] {
@@ -193,7 +208,7 @@ function validateSelector(object: ApiObject): Cause[] {
   const selector = at(object, "spec", "selector");
   const wanted = (at(selector, "matchLabels") ?? {}) as Record<string, string>;
   if (Object.keys(wanted).length === 0 && items(at(selector, "matchExpressions")).length === 0) {
-    return [wrong("spec.selector", selector, "empty selector is invalid for deployment")];
+    return [wrong("spec.selector", selector, `empty selector is invalid for ${object.kind.toLowerCase()}`)];
   }
   const labels = (at(object, "spec", "template", "metadata", "labels") ?? {}) as Record<string, string>;
   const matches = Object.entries(wanted).every(([key, value]) => labels[key] === value);

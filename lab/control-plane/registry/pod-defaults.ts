@@ -30,6 +30,11 @@ function defaultContainer(container: Node, hostNetwork: boolean): void {
     terminationMessagePolicy: "File",
     resources: {},
   });
+  const limits = at(container, "resources", "limits");
+  if (limits) {
+    const resources = container["resources"] as Node;
+    resources["requests"] = { ...(limits as Node), ...(resources["requests"] as Node | undefined) };
+  }
   for (const port of items(container["ports"])) {
     fill(port, { protocol: "TCP", ...(hostNetwork ? { hostPort: port["containerPort"] } : {}) });
   }

@@ -12,6 +12,7 @@ const PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 
 const sockets = new WebSocketServer({
   noServer: true,
+  clientTracking: false,
   perMessageDeflate: false,
   handleProtocols: (offered) => PROTOCOLS.find((protocol) => offered.has(protocol)) ?? false,
 });
