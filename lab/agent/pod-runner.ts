@@ -134,6 +134,9 @@ export class PodRunner {
   /** Removes what the pod left on the machine, after `run` has settled. */
   async remove(): Promise<void> {
     clearTimeout(this.#killTimer);
+    // A volume that is being brought up to date would be written into what is removed here.
+    this.#sandboxReady = false;
+    await this.#refreshing;
     const { dir, logDir } = this.#directories();
     for (const volume of podVolumes(this.#pod)) {
       if (volume.emptyDir?.medium === "Memory") await unmount(path.join(dir, "volumes", volume.name));
