@@ -70,6 +70,7 @@ class FamilyTable {
   readonly firewall = new Map<string, string>();
   readonly chains = new Map<string, readonly string[]>();
   readonly endpoints = new Set<string>();
+  readonly #names = new Map<string, string>();
 
   constructor(words: FamilyWords) {
     this.words = words;
@@ -77,8 +78,12 @@ class FamilyTable {
 
   /** The name of the chain with these rules. */
   chain(prefix: string, rules: readonly string[]): string {
-    const hash = createHash("sha256").update(rules.join("\n")).digest("hex").slice(0, 12);
+    const text = `${prefix}\n${rules.join("\n")}`;
+    const known = this.#names.get(text);
+    if (known !== undefined) return known;
+    const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
     const name = `${prefix}${this.words.n}-${hash}`;
+    this.#names.set(text, name);
     this.chains.set(name, rules);
     return name;
   }
@@ -106,16 +111,20 @@ function addPort(table: FamilyTable, { service, port, slices, node }: PortInput)
   const { words } = table;
   const protocol = (port.protocol ?? "TCP").toLowerCase();
   if (protocol !== "tcp" && protocol !== "udp") return;
+  const inside = ofFamily(words, service.spec.clusterIPs ?? [service.spec.clusterIP ?? ""]);
+  const outside = externalAddresses(words, service);
+  if (inside.length + outside.length === 0 && !port.nodePort) return;
   const backends = backendsFor({ service, port, addressType: words.type, slices, node });
   for (const { address } of backends.anywhere) table.endpoints.add(address);
   const end = `${protocol} . ${port.port}`;
   const internal = internalChain(table, service, protocol, backends);
-  for (const ip of ofFamily(words, service.spec.clusterIPs ?? [service.spec.clusterIP ?? ""])) {
+  for (const ip of inside) {
     lead(table.services, `${ip} . ${end}`, internal);
     refuse(table.refusals, `${ip} . ${end}`, backends.internal, backends);
   }
+  if (outside.length === 0 && !port.nodePort) return;
   const external = externalChain(table, service, protocol, backends);
-  for (const ip of externalAddresses(words, service)) {
+  for (const ip of outside) {
     lead(table.services, `${ip} . ${end}`, external);
     refuse(table.refusals, `${ip} . ${end}`, backends.external, backends);
     addFirewall(table, service, `${ip} . ${end}`);

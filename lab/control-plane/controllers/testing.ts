@@ -10,11 +10,13 @@ export interface TestCluster extends AsyncDisposable {
   readonly api: LocalApi;
   /** Resolves with what `probe` finds, as soon as it finds something; asked again after every change of `id`'s objects. */
   until<T>(id: ResourceId, probe: () => T | undefined | false): Promise<T>;
+  /** Plays every node's agent until the signal: Pods become ready as soon as they are bound, and go as soon as they should. */
+  playAgents(signal: AbortSignal): void;
 }
 
 export async function startCluster({ nodeGraceMs }: { nodeGraceMs?: number } = {}): Promise<TestCluster> {
   const stop = new AbortController();
-  const { signal } = stop;
+  const underWay = new Set<Promise<void>>();
   const noRuntime = () => {
     throw new ApiStatusError(500, "InternalError", "no machine runs Pods here");
   };
@@ -23,14 +25,14 @@ export async function startCluster({ nodeGraceMs }: { nodeGraceMs?: number } = {
     port: 0,
     certNames: [],
     runtime: { exec: noRuntime, logs: noRuntime },
-    signal,
+    signal: new AbortController().signal,
   });
   const { api, caPem } = controlPlane;
   const silent = { info: () => undefined, warn: () => undefined };
   const ended = startControllers({
     api,
     log: silent,
-    signal,
+    signal: stop.signal,
     caCertificate: caPem,
     ...(nodeGraceMs !== undefined && { nodeGraceMs }),
   });
@@ -38,9 +40,11 @@ export async function startCluster({ nodeGraceMs }: { nodeGraceMs?: number } = {
     controlPlane,
     api,
     until: (id, probe) => until(api, id, probe),
+    playAgents: (signal) => playAgents(api, underWay, AbortSignal.any([signal, stop.signal])),
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await ended;
+      // Writes that are under way end before the store does.
+      await Promise.all([ended, ...underWay]);
       await controlPlane.close();
     },
   };
@@ -74,8 +78,7 @@ export const addNode = (api: LocalApi, name: string, spec: object = {}): Promise
     status: { conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", message: "" }] },
   });
 
-/** Plays every node's agent: Pods become ready as soon as they are bound, and go as soon as they should. */
-export function playAgents(api: LocalApi, signal: AbortSignal): void {
+function playAgents(api: LocalApi, underWay: Set<Promise<void>>, signal: AbortSignal): void {
   let next = 2;
   const run = async (pod: Pod) => {
     const { namespace, name, deletionTimestamp } = pod.metadata;
@@ -85,7 +88,11 @@ export function playAgents(api: LocalApi, signal: AbortSignal): void {
       await setReady(api, pod, `10.244.0.${next++}`).catch(ignoreMissing);
     }
   };
-  api.watch(PODS, ({ type, object }) => void (type !== "DELETED" && run(object as Pod)), signal);
+  const track = (work: Promise<void>) => {
+    underWay.add(work);
+    void work.finally(() => underWay.delete(work));
+  };
+  api.watch(PODS, ({ type, object }) => void (type !== "DELETED" && track(run(object as Pod))), signal);
 }
 
 const setReady = (api: LocalApi, { metadata: { namespace, name } }: Pod, podIP: string): Promise<ApiObject> => {

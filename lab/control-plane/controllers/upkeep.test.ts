@@ -11,7 +11,7 @@ import {
   isReady,
   SERVICE_ACCOUNTS,
 } from "./objects.ts";
-import { addNode, playAgents, startCluster, type TestCluster } from "./testing.ts";
+import { addNode, startCluster, type TestCluster } from "./testing.ts";
 
 let cluster: TestCluster;
 let api: LocalApi;
@@ -73,7 +73,7 @@ describe("namespaces", () => {
     await api.create(PODS, bare("p", "team", { nodeName: "node1" }));
     await api.delete(NAMESPACES, undefined, "team");
     await cluster.until(PODS, () => api.get(PODS, "team", "p")?.metadata.deletionTimestamp);
-    playAgents(api, agents.signal);
+    cluster.playAgents(agents.signal);
     await cluster.until(PODS, () => !api.get(PODS, "team", "p"));
     expect(api.get(NAMESPACES, undefined, "team")?.["status"]).toMatchObject({ phase: "Terminating" });
     await api.patch(CONFIG_MAPS, "team", "held", { metadata: { finalizers: [] } });
@@ -124,7 +124,7 @@ describe("nodes", () => {
   const ready = () => node()?.status?.conditions?.find((c) => c.type === "Ready");
 
   test("silent: Unknown, tainted, its Pods unready; heard again and ready: untainted", async () => {
-    playAgents(api, agents.signal);
+    cluster.playAgents(agents.signal);
     await addNode(api, "node1");
     await api.create(PODS, bare("p", "default", { nodeName: "node1" }));
     await cluster.until(PODS, () => isReady(api.get(PODS, "default", "p") as Pod));

@@ -17,7 +17,7 @@ import {
   type ReplicaSet,
   SERVICES,
 } from "./objects.ts";
-import { addNode, playAgents, startCluster, type TestCluster } from "./testing.ts";
+import { addNode, startCluster, type TestCluster } from "./testing.ts";
 
 let cluster: TestCluster;
 let api: LocalApi;
@@ -29,7 +29,7 @@ beforeEach(async () => {
   agents = new AbortController();
   await addNode(api, "node1");
   await addNode(api, "node2");
-  playAgents(api, agents.signal);
+  cluster.playAgents(agents.signal);
 });
 
 afterEach(async () => {
