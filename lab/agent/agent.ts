@@ -99,12 +99,12 @@ class Agents implements PodRuntime {
     api.watch(CONFIG_MAPS, ({ object }) => this.#onSource("configMap", object), signal);
   }
 
-  exec(pod: ApiObject, container: string, request: ExecRequest, signal: AbortSignal): Promise<number> {
+  async exec(pod: ApiObject, container: string, request: ExecRequest, signal: AbortSignal): Promise<number> {
     return this.#find(pod).runner.exec(container, request, signal);
   }
 
-  logs(pod: ApiObject, request: LogRequest, signal: AbortSignal): AsyncIterable<string> {
-    return this.#find(pod).runner.logs(request, signal);
+  async *logs(pod: ApiObject, request: LogRequest, signal: AbortSignal): AsyncIterable<string> {
+    yield* this.#find(pod).runner.logs(request, signal);
   }
 
   async close(): Promise<void> {

@@ -30,7 +30,14 @@ export function defaultImages(): ImageTable {
   return {
     controller: program("controller"),
     speaker: program("speaker"),
-    frr: { entrypoint: [path.join(repository, "images/frr/docker-start")], mounts: [repository, node] },
+    frr: {
+      entrypoint: ["/usr/lib/frr/docker-start"],
+      mounts: [repository, node],
+      links: {
+        "/usr/lib/frr/docker-start": path.join(repository, "images/frr/docker-start"),
+        "/usr/local/bin/frr-probe": path.join(repository, "images/frr/frr-probe"),
+      },
+    },
     nginx: { entrypoint: ["nginx", "-g", "daemon off;"], files: { "/etc/nginx/nginx.conf": NGINX_CONFIG } },
     busybox: shell,
     debian: shell,

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { command } from "./command.ts";
 import type { Image } from "./types.ts";
@@ -17,6 +17,10 @@ export async function mountRoot(dir: string, image: Image): Promise<string> {
   for (const [file, content] of Object.entries(image.files ?? {})) {
     await mkdir(path.join(upper, path.dirname(file)), { recursive: true });
     await writeFile(path.join(upper, file), content);
+  }
+  for (const [file, target] of Object.entries(image.links ?? {})) {
+    await mkdir(path.join(upper, path.dirname(file)), { recursive: true });
+    await symlink(target, path.join(upper, file));
   }
   await command("mount", ["-t", "overlay", "lab-root", "-o", `lowerdir=/,upperdir=${upper},workdir=${work}`, root]);
   return root;

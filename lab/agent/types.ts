@@ -22,6 +22,8 @@ export interface Image {
   readonly mounts?: readonly string[];
   /** Files laid over the machine's root, by absolute path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Symbolic links laid over the machine's root: target by absolute path. */
+  readonly links?: Readonly<Record<string, string>>;
   /** uid when the pod names none; 0 when absent. */
   readonly user?: number;
 }
