@@ -107,7 +107,7 @@ interface DaemonView {
  * strategy. A node whose old Pod is still ending waits for it, since both would want the same ports.
  * @see Kubernetes pkg/controller/daemon/update.go
  */
-export function daemonPlan(view: DaemonView): { create: string[]; remove: Pod[] } {
+function daemonPlan(view: DaemonView): { create: string[]; remove: Pod[] } {
   const { set, nodes, pods } = view;
   const wanted = nodes.filter((node) => isEligible(node, set)).map((node) => node.metadata.name);
   const byNode = Map.groupBy(pods, (pod) => pod.spec.nodeName ?? "");
@@ -141,7 +141,7 @@ function outdated({ set, now }: DaemonView, desired: number, kept: readonly Pod[
 }
 
 /** The counts that `kubectl get ds` and `kubectl rollout status` read. */
-export function daemonStatus({ set, nodes, pods, now }: DaemonView): Record<string, number> {
+function daemonStatus({ set, nodes, pods, now }: DaemonView): Record<string, number> {
   const wanted = new Set(nodes.filter((node) => isEligible(node, set)).map((node) => node.metadata.name));
   const alive = pods.filter((pod) => !isDeleting(pod) && !isEnded(pod));
   const here = alive.filter((pod) => wanted.has(pod.spec.nodeName ?? ""));

@@ -116,7 +116,7 @@ const unready = (pod: Pod, now: string): StatusCondition[] =>
   );
 
 /** The node's taints as its readiness wants them; `undefined` when they are right. */
-export function taintsFor(node: NodeObject, now: string): Taint[] | undefined {
+function taintsFor(node: NodeObject, now: string): Taint[] | undefined {
   const status = readyOf(node)?.status;
   const key = status === "True" ? undefined : status === "Unknown" ? OURS[1] : OURS[0];
   const taints = node.spec?.taints ?? [];

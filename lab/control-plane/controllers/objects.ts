@@ -192,14 +192,6 @@ export const keyOf = (object: ApiObject): string => joinKey(object.metadata.name
 export const joinKey = (namespace: string | undefined, name: string): string =>
   namespace === undefined ? name : `${namespace}/${name}`;
 
-/** The parts of `keyOf`'s text. */
-export function splitKey(key: string): { namespace: string | undefined; name: string } {
-  const slash = key.indexOf("/");
-  return slash < 0
-    ? { namespace: undefined, name: key }
-    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
-
 export const isDeleting = (object: ApiObject): boolean => object.metadata.deletionTimestamp !== undefined;
 
 /** The uid of the managing owner; "" when there is none. */

@@ -88,14 +88,14 @@ const addressTypes = (service: ServiceObject): ("IPv4" | "IPv6")[] =>
   (service.spec.ipFamilies ?? ["IPv4"]).filter((family) => family === "IPv4" || family === "IPv6");
 
 /** The Pod's address of one family; `undefined` before it has one. */
-export function podAddress(pod: Pod, addressType: string): string | undefined {
+function podAddress(pod: Pod, addressType: string): string | undefined {
   const ips = pod.status?.podIPs?.map(({ ip }) => ip) ?? [pod.status?.podIP ?? ""];
   const wanted = addressType === "IPv6" ? "ipv6" : "ipv4";
   return ips.map(parseAddress).find((ip) => ip !== undefined && familyOf(ip) === wanted);
 }
 
 /** The Service's ports as numbers of this Pod; a named port that no container has is left out. */
-export function portsFor(service: ServiceObject, pod: Pod): SlicePort[] {
+function portsFor(service: ServiceObject, pod: Pod): SlicePort[] {
   return (service.spec.ports ?? []).flatMap(({ name = "", protocol = "TCP", port, targetPort = port, appProtocol }) => {
     const number = typeof targetPort === "number" ? targetPort : namedPort(pod, targetPort, protocol);
     if (number === undefined) return [];
