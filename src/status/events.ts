@@ -1,0 +1,119 @@
+import type { Outcome } from "../allocate/outcome.ts";
+import type { Announcement } from "../announce/announcement.ts";
+import type { BgpObserved, ObservedSession } from "../announce/desired.ts";
+import { eventReasons, ownEventReasons } from "../api/names.ts";
+import { type ObjectRef, refOf } from "../api/object.ts";
+import type { Problem } from "../api/problem.ts";
+import type { Peer } from "../config/config.ts";
+import { neighborOf } from "./service-bgp.ts";
+
+/** An event to emit on an object. What lasts is said once, when it begins. */
+export interface Happening {
+  readonly object: ObjectRef;
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What an allocation pass has to say. */
+export const allocationEvents = (outcomes: readonly Outcome[]): Happening[] =>
+  outcomes.flatMap(({ service, events }) => events.map((note) => ({ object: refOf(service), ...note })));
+
+/** Keys of the Services that a node announces: what `announcementEvents` compares with. */
+export const announcedServices = (announcements: readonly Announcement[]): ReadonlySet<string> =>
+  new Set(announcements.filter(({ decision }) => decision.kind === "announced").map(({ key }) => key));
+
+/**
+ * A node has begun to announce a Service. After a start, `before` is what the node's ServiceBGPStatus objects name.
+ *
+ * Differs: said when it begins; MetalLB says it at every look at the Service.
+ * @see MetalLB speaker/main.go, handleService
+ */
+export const announcementEvents = (
+  node: string,
+  before: ReadonlySet<string>,
+  announcements: readonly Announcement[],
+): Happening[] =>
+  announcements
+    .filter(({ key, decision }) => decision.kind === "announced" && !before.has(key))
+    .map(({ service }) => ({
+      object: service,
+      type: "Normal",
+      reason: eventReasons.nodeAssigned,
+      message: `announcing from node "${node}" with protocol "bgp"`,
+    }));
+
+/** Problems that were not there before, on the objects that have them. */
+export function problemEvents(before: readonly Problem[], after: readonly Problem[]): Happening[] {
+  const known = new Set(before.map(identity));
+  return after
+    .filter((problem) => !known.has(identity(problem)))
+    .map(({ object, severity, message }) => ({
+      object,
+      type: "Warning",
+      reason: severity === "refused" ? ownEventReasons.configurationError : ownEventReasons.configurationWarning,
+      message,
+    }));
+}
+
+const identity = ({ object, message }: Problem): string => JSON.stringify([object.kind, object.name, message]);
+
+export interface SessionEventsInput {
+  readonly node: string;
+  readonly peers: readonly Peer[];
+  /** `undefined` after a start: only what is wrong is said then. */
+  readonly before: BgpObserved | undefined;
+  readonly after: BgpObserved;
+}
+
+/**
+ * Sessions that came up or went down, BFD sessions likewise, and new reasons for being down; on the BGPPeers.
+ *
+ * Differs: MetalLB says nothing about sessions.
+ */
+export function sessionEvents({ node, peers, before, after }: SessionEventsInput): Happening[] {
+  return peers.flatMap((peer) => {
+    const now = sessionOf(peer, after);
+    if (now === undefined) return [];
+    const changes = changesBetween(before && (sessionOf(peer, before) ?? unknown), now);
+    const subject = `of node "${node}" with ${neighborOf(peer)}${peer.vrf === "" ? "" : ` in VRF ${peer.vrf}`}`;
+    return changes.map(({ what, ...rest }) => ({ object: peer.ref, ...rest, message: what(subject) }));
+  });
+}
+
+/** A session that the router did not list: not up, and no reason known. */
+const unknown: Pick<ObservedSession, "state" | "downReason" | "bfd"> = { state: "Idle" };
+
+const sessionOf = (peer: Peer, { sessions }: BgpObserved): ObservedSession | undefined =>
+  sessions.find(({ vrf, neighbor }) => vrf === peer.vrf && neighbor === neighborOf(peer));
+
+type Seen = Pick<ObservedSession, "state" | "downReason" | "bfd">;
+type Change = Pick<Happening, "type" | "reason"> & { readonly what: (subject: string) => string };
+
+const changesBetween = (before: Seen | undefined, now: Seen): Change[] => [
+  ...bgpChange(before, now),
+  ...bfdChange(before, now),
+];
+
+function bgpChange(before: Seen | undefined, now: Seen): Change[] {
+  const { sessionEstablished, sessionDown } = ownEventReasons;
+  const wasUp = before?.state === "Established";
+  if (now.state === "Established") {
+    if (wasUp || before === undefined) return [];
+    return [{ type: "Normal", reason: sessionEstablished, what: (subject) => `BGP session ${subject} is established` }];
+  }
+  if (!wasUp && (now.downReason === undefined || now.downReason === before?.downReason)) return [];
+  const why = now.downReason === undefined ? "" : `: ${now.downReason}`;
+  return [{ type: "Warning", reason: sessionDown, what: (subject) => `BGP session ${subject} is ${now.state}${why}` }];
+}
+
+function bfdChange(before: Seen | undefined, now: Seen): Change[] {
+  const { bfdUp, bfdDown } = ownEventReasons;
+  if (now.bfd === "up" && before !== undefined && before.bfd !== "up") {
+    return [{ type: "Normal", reason: bfdUp, what: (subject) => `BFD session ${subject} is up` }];
+  }
+  if (before?.bfd === "up" && now.bfd !== "up") {
+    return [{ type: "Warning", reason: bfdDown, what: (subject) => `BFD session ${subject} is ${now.bfd ?? "gone"}` }];
+  }
+  return [];
+}

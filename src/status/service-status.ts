@@ -1,0 +1,48 @@
+import type { Outcome } from "../allocate/outcome.ts";
+import type { Ingress } from "../api/core.ts";
+import { annotationAllocatedFromPool } from "../api/names.ts";
+import { refOf } from "../api/object.ts";
+import { parseAddress } from "../net/address.ts";
+import { deepEqual } from "../std/equal.ts";
+import type { Write } from "./write.ts";
+
+/**
+ * What to write so that Services say what was assigned to them: status and annotation in one patch of the status
+ * subresource, as MetalLB does, and nothing where nothing changes.
+ *
+ * The patch names the resourceVersion that the decision was made on: if the Service has changed since, it fails, and the
+ * next turn decides anew.
+ *
+ * Differs: entries that aren't ours, and `ipMode` and `ports` of ours, stay as they are; MetalLB rewrites the list. Of
+ * addresses from two pools, the annotation names both pools.
+ *
+ * @see MetalLB controller/main.go, SetBalancer; internal/k8s/k8s.go, UpdateStatus
+ */
+export const serviceWrites = (outcomes: readonly Outcome[]): Write[] => outcomes.flatMap(serviceWrite);
+
+function serviceWrite(outcome: Outcome): Write[] {
+  const { service, state } = outcome;
+  const present = service.status?.loadBalancer?.ingress ?? [];
+  const ingress = wantedIngress(outcome, present);
+  const mark = state.kind === "assigned" ? [...new Set(state.pools)].join(",") : undefined;
+  const marked = service.metadata.annotations?.[annotationAllocatedFromPool];
+  if (deepEqual(ingress, present) && mark === marked) return [];
+  const { resourceVersion } = service.metadata;
+  const body = {
+    metadata: {
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(mark !== marked && { annotations: { [annotationAllocatedFromPool]: mark ?? null } }),
+    },
+    status: { loadBalancer: { ingress: ingress.length > 0 ? ingress : null } },
+  };
+  return [{ kind: "patch-status", object: refOf(service), body }];
+}
+
+/** What stays keeps its place; what is new comes after it. */
+function wantedIngress({ before, state }: Outcome, present: readonly Ingress[]): Ingress[] {
+  const addresses = state.kind === "assigned" ? state.addresses : [];
+  const isAssigned = (text: string): boolean => addresses.some((address) => address === parseAddress(text));
+  const stays = present.filter(({ ip = "" }) => !before.includes(ip) || isAssigned(ip));
+  const held = new Set(stays.map(({ ip = "" }) => parseAddress(ip)));
+  return [...stays, ...addresses.filter((address) => !held.has(address)).map((ip) => ({ ip }))];
+}
