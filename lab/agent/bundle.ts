@@ -43,7 +43,6 @@ export function bundleConfig(input: BundleInput): object {
     ociVersion: "1.0.2",
     process: processOf(input),
     root: { path: input.root, readonly: security.readOnlyRootFilesystem === true },
-    // The namespace of the host's name cannot be shared with the machine; a pod on the host network gets the node's name.
     hostname: input.hostname,
     mounts: mountsOf(input),
     linux: {

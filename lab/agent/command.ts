@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 
 /** A program of the machine that ended with an error. */
-export class CommandError extends Error {
+class CommandError extends Error {
   override readonly name = "CommandError";
 }
 

@@ -5,7 +5,7 @@ import type { ConfigMapSource, DownwardItem, KeyToPath, Pod, PodSources, Project
 /** The files of a volume that comes from API objects, by path relative to the volume. */
 export type Payload = ReadonlyMap<string, PayloadFile>;
 
-export interface PayloadFile {
+interface PayloadFile {
   readonly content: Buffer;
   readonly mode: number;
 }

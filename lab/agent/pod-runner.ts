@@ -274,17 +274,13 @@ export class PodRunner {
         sidecars.push(running);
         await runner.firstStart;
       }
-      if (this.#stopApps.signal.aborted || this.#hasFailed(runner)) break;
+      if (this.#stopApps.signal.aborted || !this.#hasPassed(runner)) break;
     }
     if (this.#init.every((runner) => this.#hasPassed(runner))) {
       await Promise.all(this.#app.map((runner) => runner.run(sandbox)));
     }
     this.#stopSidecars.abort();
     await Promise.all(sidecars);
-  }
-
-  #hasFailed(runner: ContainerRunner): boolean {
-    return !this.#hasPassed(runner);
   }
 
   #hasPassed({ status }: ContainerRunner): boolean {

@@ -80,7 +80,7 @@ export interface PodSpec {
 
 export type RestartPolicy = "Always" | "OnFailure" | "Never";
 
-export interface PodSecurityContext {
+interface PodSecurityContext {
   runAsUser?: number;
   runAsGroup?: number;
   runAsNonRoot?: boolean;
@@ -235,12 +235,12 @@ export interface PodCondition {
   message?: string;
 }
 
-export interface Waiting {
+interface Waiting {
   reason: string;
   message?: string;
 }
 
-export interface Running {
+interface Running {
   startedAt: string;
 }
 

@@ -10,7 +10,7 @@ import type { Pod, PodSources, Volume } from "./types.ts";
 const ACCOUNT_VOLUME = "kube-api-access";
 
 /** Where the service account is mounted. */
-export const ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
+const ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
  * The pod's volumes, and the one of its service account unless automounting is off or a container mounts its own there.
