@@ -18,7 +18,9 @@ export type FlagValues<F extends Readonly<Record<string, Flag>>> = {
     ? number
     : F[K] extends { readonly kind: "switch" }
       ? boolean
-      : string;
+      : F[K] extends { readonly oneOf: readonly (infer Choice)[] }
+        ? Choice
+        : string;
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,11 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Registry } from "prom-client";
+import type { OwnerReference } from "../api/object.ts";
 import { type Access, inClusterAccess, kubeconfigAccess, serviceAccountDirectory } from "../kube/access.ts";
 import { PathAuthorizer } from "../kube/authorize.ts";
-import type { KubeClient } from "../kube/client.ts";
+import type { KubeClient, Place } from "../kube/client.ts";
+import { pods } from "../kube/resource.ts";
 import { type Routes, serveHttp, serveHttps } from "../runtime/http-server.ts";
-import { errorText, type Log } from "../runtime/log.ts";
+import { errorText, type Log, logLevels } from "../runtime/log.ts";
 import { mountedIdentity, parseTlsPolicy, selfSignedIdentity, type TlsPolicy } from "../runtime/tls.ts";
 import type { Environment } from "./flags.ts";
 
@@ -56,20 +58,35 @@ export function requireFrr(env: Environment): void {
   );
 }
 
-export interface TlsFlags {
-  readonly "tls-min-version": string;
-  readonly "tls-cipher-suites": string;
-  readonly "tls-curve-preferences": string;
-}
-
-export const tlsFlags = {
+/** Flags that the controller and the speaker share, as MetalLB has them. */
+export const commonFlags = {
+  port: { kind: "number", default: 9120, min: 0, max: 65535 },
+  namespace: { kind: "text", default: "", env: "METALLB_NAMESPACE" },
+  "pod-name": { kind: "text", default: "", env: "METALLB_POD_NAME" },
+  "log-level": { kind: "text", default: "info", oneOf: logLevels },
+  "health-probe-port": { kind: "number", default: 17472, min: 1, max: 65535 },
+  "lb-class": { kind: "text", default: "" },
+  "pprof-bind-address": { kind: "text", default: "", unused: "there is no Go profile to serve" },
   "tls-min-version": { kind: "text", default: "" },
   "tls-cipher-suites": { kind: "text", default: "" },
   "tls-curve-preferences": { kind: "text", default: "" },
   "metrics-cert-dir": { kind: "text", default: "" },
 } as const;
 
-export function tlsPolicyFrom(flags: TlsFlags): TlsPolicy {
+/** Our own Pod, as the owner of what we write. */
+export async function ownPod(client: KubeClient, at: Place, signal: AbortSignal): Promise<OwnerReference> {
+  if (at.name === "") throw new StartError("--pod-name is not given and METALLB_POD_NAME is not set");
+  const pod = await client.get(pods, at, signal).catch((error: unknown) => {
+    throw new StartError(`can't read our own Pod: ${errorText(error)}`);
+  });
+  return { apiVersion: "v1", kind: "Pod", name: pod.metadata.name, uid: pod.metadata.uid ?? "" };
+}
+
+export function tlsPolicyFrom(flags: {
+  readonly "tls-min-version": string;
+  readonly "tls-cipher-suites": string;
+  readonly "tls-curve-preferences": string;
+}): TlsPolicy {
   const policy = parseTlsPolicy({
     minVersion: flags["tls-min-version"],
     cipherSuites: flags["tls-cipher-suites"],

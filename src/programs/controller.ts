@@ -1,0 +1,101 @@
+import { configurationState } from "../api/kinds/configuration-state.ts";
+import { ipAddressPool } from "../api/kinds/ip-address-pool.ts";
+import { controllerStateName, eventSources } from "../api/names.ts";
+import { KubeClient } from "../kube/client.ts";
+import { Watched } from "../kube/follow.ts";
+import { elect } from "../kube/lease.ts";
+import { resourceOf, services } from "../kube/resource.ts";
+import { World } from "../kube/snapshot.ts";
+import { poolMetrics } from "../metrics/controller.ts";
+import { clientMetrics, createRegistry } from "../metrics/registry.ts";
+import { createLog } from "../runtime/log.ts";
+import { terminationSignal } from "../runtime/signals.ts";
+import type { Wake } from "../runtime/wake.ts";
+import { parseFlags } from "./flags.ts";
+import { Performer, targetOf } from "./perform.ts";
+import {
+  accessFrom,
+  commonFlags,
+  namespaceFrom,
+  ownPod,
+  requireFrr,
+  run,
+  serveHealth,
+  serveMetrics,
+  StartError,
+  tlsPolicyFrom,
+} from "./start.ts";
+import { type Standing, serveTerm } from "./term.ts";
+
+const noWebhook = "there is no webhook server; the CRDs' rules check objects, and what they let pass is reported";
+const noMemberlist = "no speaker needs a memberlist";
+
+const flags = {
+  ...commonFlags,
+  "ml-secret-name": { kind: "text", default: "", unused: noMemberlist },
+  deployment: { kind: "text", default: "", unused: noMemberlist },
+  "disable-cert-rotation": { kind: "switch", unused: noWebhook },
+  "cert-dir": { kind: "text", default: "", unused: noWebhook },
+  "cert-service-name": { kind: "text", default: "", unused: noWebhook },
+  "webhook-mode": { kind: "text", default: "enabled", oneOf: ["enabled", "disabled"], unused: noWebhook },
+  "webhook-secret": { kind: "text", default: "", unused: noWebhook },
+  "webhook-http2": { kind: "switch", unused: noWebhook },
+} as const;
+
+/**
+ * The controller: gives Services addresses from pools, and says so in their status. Any number of replicas may run; the
+ * one that holds the Lease works, the others watch along so as to take over at once.
+ */
+async function controller(): Promise<void> {
+  const parsed = parseFlags(flags, process.argv.slice(2), process.env);
+  if (!parsed.ok) throw new StartError(parsed.error);
+  const { values, unused } = parsed.value;
+  requireFrr(process.env);
+  const policy = tlsPolicyFrom(values);
+  const log = createLog(values["log-level"], "controller");
+  for (const why of unused) log.warn({ flag: why }, "flag has no effect");
+
+  const signal = terminationSignal();
+  const access = await accessFrom(process.env);
+  const namespace = await namespaceFrom(values.namespace, access);
+  using client = new KubeClient(access, eventSources.controller);
+  const owner = await ownPod(client, { namespace, name: values["pod-name"] }, signal);
+
+  let wake: Wake | undefined;
+  const changed = () => wake?.wake();
+  const world = new World({ namespace, parts: ["pools", "communities", "services", "namespaces"], changed });
+  const stateScope = { namespace, fieldSelector: `metadata.name=${controllerStateName}` };
+  const states = new Watched(resourceOf(configurationState), stateScope, changed);
+  const performer = new Performer(client, [
+    targetOf(services, world.services),
+    targetOf(resourceOf(ipAddressPool), world.pools),
+    targetOf(resourceOf(configurationState), states.cache),
+  ]);
+  const registry = createRegistry();
+  const metrics = { ...clientMetrics(registry), pools: poolMetrics(registry) };
+
+  let standing: Standing = "candidate";
+  const isSynced = () => world.synced && states.cache.synced;
+  const lbClass = values["lb-class"];
+  const context = { namespace, owner, lbClass, world, states: states.cache, isSynced, client, performer, metrics, log };
+  const begin = (turns: Wake | undefined, now: Standing) => {
+    [wake, standing] = [turns, now];
+  };
+
+  const waitingFor = () => {
+    if (!isSynced()) return "the API server's objects";
+    return standing === "first pass" ? "the first pass over all Services" : undefined;
+  };
+  await serveHealth({ host: undefined, port: values["health-probe-port"], waitingFor }, signal);
+  const certDir = values["metrics-cert-dir"];
+  await serveMetrics({ port: values.port, certDir, policy, client, log, registry }, signal);
+  log.info({ namespace, lbClass }, "started");
+  const election = { client, namespace, name: "metallb-controller", identity: owner.name, log };
+  await Promise.all([
+    world.follow(client, log, signal),
+    states.follow(client, log, signal),
+    elect(election, (leadership) => serveTerm(context, leadership, begin), signal),
+  ]);
+}
+
+await run(controller);

@@ -1,0 +1,81 @@
+import { type KubeObject, type ObjectRef, refOf } from "../api/object.ts";
+import { isConflict, isNotFound } from "../kube/api-error.ts";
+import type { Cache } from "../kube/cache.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { Resource } from "../kube/resource.ts";
+import type { Work } from "../runtime/keyed-work.ts";
+import type { Write } from "../status/write.ts";
+
+/** Where writes of one kind go, and who learns of their answers. */
+export interface Target {
+  readonly resource: Resource;
+  readonly learn: (object: KubeObject) => void;
+}
+
+export const targetOf = <T extends KubeObject>(resource: Resource<T>, cache: Cache<T>): Target => ({
+  resource,
+  learn: (object) => cache.learn(object as T),
+});
+
+/** Turns writes into work: one piece for each, under a key that names the object. */
+export class Performer {
+  readonly #client: KubeClient;
+  readonly #targets: ReadonlyMap<string, Target>;
+
+  constructor(client: KubeClient, targets: readonly Target[]) {
+    this.#client = client;
+    this.#targets = new Map(targets.map((target) => [target.resource.kind, target]));
+  }
+
+  work(writes: readonly Write[]): Map<string, Work> {
+    return new Map(writes.map((write) => [keyOfWrite(write), (signal) => this.#perform(write, signal)]));
+  }
+
+  async #perform(write: Write, signal: AbortSignal): Promise<void> {
+    switch (write.kind) {
+      case "create":
+        return this.#create(write.object, write.status, signal);
+      case "patch":
+        return this.#patch(write.object, { kind: "merge", body: write.body }, signal);
+      case "patch-status":
+        return this.#patch(write.object, { kind: "merge", body: write.body, subresource: "status" }, signal);
+      case "delete":
+        return this.#client.delete(this.#target(write.object).resource, write.object, signal);
+    }
+  }
+
+  async #create(object: KubeObject, status: object | undefined, signal: AbortSignal): Promise<void> {
+    const { resource, learn } = this.#target(object);
+    try {
+      const created = await this.#client.create(resource, object, signal);
+      // Learned once, with its status, lest the next turn should write the status a second time.
+      if (status === undefined) learn(created);
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
+    if (status !== undefined) {
+      await this.#patch(refOf(object), { kind: "merge", body: { status }, subresource: "status" }, signal);
+    }
+  }
+
+  /** An object that is gone needs no patch; the watch will tell. */
+  async #patch(object: ObjectRef, patch: Parameters<KubeClient["patch"]>[2], signal: AbortSignal): Promise<void> {
+    const { resource, learn } = this.#target(object);
+    try {
+      learn(await this.#client.patch(resource, object, patch, signal));
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  #target({ kind }: { readonly kind: string }): Target {
+    const target = this.#targets.get(kind);
+    if (!target) throw new Error(`bug: nobody writes ${kind}`);
+    return target;
+  }
+}
+
+export function keyOfWrite(write: Write): string {
+  const { kind, name, namespace } = write.kind === "create" ? refOf(write.object) : write.object;
+  return `${write.kind} ${kind} ${namespace ?? ""}/${name}`;
+}

@@ -1,0 +1,94 @@
+import { allocate } from "../allocate/allocate.ts";
+import type { Memory } from "../allocate/outcome.ts";
+import type { ConfigurationState } from "../api/kinds/index.ts";
+import { controllerStateName, eventSources } from "../api/names.ts";
+import type { OwnerReference } from "../api/object.ts";
+import type { Cache } from "../kube/cache.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { EventRecorder } from "../kube/events.ts";
+import type { Leadership } from "../kube/lease.ts";
+import type { World } from "../kube/snapshot.ts";
+import type { PoolCounts } from "../metrics/controller.ts";
+import type { ClientMetrics } from "../metrics/registry.ts";
+import { KeyedWork } from "../runtime/keyed-work.ts";
+import { errorText, type Log } from "../runtime/log.ts";
+import { Wake } from "../runtime/wake.ts";
+import { configurationStateWrites } from "../status/configuration-state.ts";
+import { allocationEvents } from "../status/events.ts";
+import { poolWrites } from "../status/pool-status.ts";
+import { serviceWrites } from "../status/service-status.ts";
+import { configReader } from "./config-reader.ts";
+import { handedOver } from "./handover.ts";
+import type { Performer } from "./perform.ts";
+import { Reporter } from "./reporter.ts";
+import { Underway } from "./underway.ts";
+
+/** What a controller is at the moment. */
+export type Standing = "candidate" | "first pass" | "working";
+
+interface TermContext {
+  readonly namespace: string;
+  /** Our own Pod. */
+  readonly owner: OwnerReference;
+  readonly lbClass: string;
+  readonly world: World;
+  readonly states: Cache<ConfigurationState>;
+  readonly isSynced: () => boolean;
+  readonly client: KubeClient;
+  readonly performer: Performer;
+  readonly metrics: ClientMetrics & { pools(counts: readonly PoolCounts[]): void };
+  readonly log: Log;
+}
+
+/** Wake-ups within this many milliseconds are one turn. */
+const windowMs = 5;
+
+/**
+ * The controller's loop, for one term as leader: snapshot → config → assignments → writes. `begin` is told what wakes the
+ * loop, and how far it has come.
+ */
+export async function serveTerm(
+  context: TermContext,
+  leadership: Leadership,
+  begin: (turns: Wake | undefined, standing: Standing) => void,
+): Promise<void> {
+  const { namespace, owner, lbClass, world, states, isSynced, client, performer, metrics, log } = context;
+  const turns = new Wake(windowMs, leadership.signal);
+  const failed = (key: string, error: unknown, retryInMs: number) => {
+    metrics.failure();
+    log.warn({ write: key, error: errorText(error), retryInMs }, "write failed");
+  };
+  const work = new KeyedWork({ wake: turns, failed }, leadership.signal);
+  const underway = new Underway(leadership);
+  const events = new EventRecorder({ client, component: eventSources.controller, log }, leadership.signal);
+  const reporter = new Reporter(events, log);
+  const read = configReader(undefined);
+  let memory: Memory = new Map();
+
+  begin(turns, "first pass");
+  turns.wake();
+  for await (const _ of turns) {
+    if (!isSynced()) continue;
+    const snapshot = world.snapshot();
+    const { config, problems } = read(snapshot);
+    const result = allocate({ config, services: underway.asWritten(snapshot.services), lbClass, memory });
+    memory = result.memory;
+
+    const state = { component: { kind: "controller" }, namespace, owner, problems } as const;
+    const existing = states.get(`${namespace}/${controllerStateName}`);
+    const writes = [
+      ...serviceWrites(handedOver(result.outcomes)),
+      ...poolWrites(snapshot.pools, result.pools),
+      ...configurationStateWrites({ ...state, now: new Date().toISOString(), existing }),
+    ];
+    work.want(underway.watched(writes, performer.work(writes)));
+    reporter.tellProblems(problems);
+    reporter.tell(allocationEvents(result.outcomes));
+    metrics.turn();
+    metrics.config(problems.some(({ severity }) => severity === "refused"));
+    metrics.pools(result.pools);
+    begin(turns, "working");
+  }
+  begin(undefined, "candidate");
+  await work.settled();
+}
