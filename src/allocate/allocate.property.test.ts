@@ -94,17 +94,64 @@ function mayShare(a: Service, b: Service): boolean {
   return x !== undefined && x === y && a.spec.ports?.[0]?.port !== b.spec.ports?.[0]?.port;
 }
 
-test("a pass over its own result changes nothing, with memory and after a restart", () => {
+/** Whether it has all that it asks for. */
+const isContent = ({ state }: Outcome): boolean => state.kind === "assigned" && state.unmet === undefined;
+
+const byKey = (outcomes: readonly Outcome[]) => new Map(outcomes.map((outcome) => [outcome.key, outcome]));
+
+/** What both passes know and the first left content has not moved in the second. */
+function expectSteady(before: readonly Outcome[], after: readonly Outcome[]): void {
+  const later = byKey(after);
+  for (const outcome of before.filter(isContent)) {
+    const same = later.get(outcome.key);
+    if (same) expect(addressesOf(same).toSorted()).toEqual(addressesOf(outcome).toSorted());
+  }
+}
+
+test("what a pass gave stays in the next, with memory and after a restart, and soon nothing changes any more", () => {
   fc.assert(
     fc.property(world, (w) => {
-      const before = pass(w.pools, w.services);
-      const result = before.outcomes.map(written);
-      const addresses = before.outcomes.map(addressesOf);
-      const restarted = pass(w.pools, result);
-      expect(restarted.outcomes.map(addressesOf)).toEqual(addresses);
-      const again = pass(w.pools, result, before.memory);
-      expect(again.outcomes.map(addressesOf)).toEqual(addresses);
-      expect(again.pools).toEqual(before.pools);
+      const first = pass(w.pools, w.services);
+      expectSteady(first.outcomes, pass(w.pools, first.outcomes.map(written)).outcomes);
+      let [now, rounds] = [first, 0];
+      for (let changes = true; changes; rounds++) {
+        const next = pass(w.pools, now.outcomes.map(written), now.memory);
+        expectSteady(now.outcomes, next.outcomes);
+        changes = next.outcomes.some((outcome) => outcome.before.join() !== addressesOf(outcome).join());
+        now = next;
+      }
+      expect(rounds).toBeLessThanOrEqual(w.services.length + 2);
+      expect(pass(w.pools, now.outcomes.map(written)).pools).toEqual(now.pools);
+    }),
+    runs,
+  );
+});
+
+test("an address that a status still names is given to no one else, whether or not its Service keeps it", () => {
+  fc.assert(
+    fc.property(world, (w) => {
+      const { outcomes } = pass(w.pools, w.services);
+      const named = outcomes.flatMap(({ before }) => before);
+      for (const other of outcomes) {
+        // What two statuses name was wrong before: whoever keeps it may share it further.
+        const own = other.before.filter((text) => named.filter((each) => each === text).length === 1);
+        const strangers = outcomes.filter(
+          ({ key, service: each }) => key !== other.key && !mayShare(each, other.service),
+        );
+        expect(strangers.flatMap(addressesOf).filter((address) => own.includes(address))).toEqual([]);
+      }
+    }),
+    runs,
+  );
+});
+
+test("what a pass gave stays while the statuses that say so arrive in any order, newcomers or not", () => {
+  fc.assert(
+    fc.property(world, fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }), one("0"), (w, arrived, come) => {
+      const first = pass(w.pools, w.services);
+      const seen = first.outcomes.map((outcome, i) => (arrived[i] ? written(outcome) : outcome.service));
+      const newcomer = { ...come, status: {} };
+      expectSteady(first.outcomes, pass(w.pools, [newcomer, ...seen], first.memory).outcomes);
     }),
     runs,
   );
@@ -117,12 +164,7 @@ test("no Service's address moves because another comes or goes", () => {
       const settled = before.outcomes.map(written);
       const newcomer = { ...come, status: {} };
       const after = pass(w.pools, [...settled.filter((_, i) => i !== gone), newcomer], before.memory);
-      for (const outcome of after.outcomes) {
-        const old = before.outcomes.find(({ key }) => key === outcome.key);
-        // What a Service still asks for and now gets is a cause.
-        if (!old || old.state.kind !== "assigned" || old.state.unmet) continue;
-        expect(addressesOf(outcome)).toEqual(addressesOf(old));
-      }
+      expectSteady(before.outcomes, after.outcomes);
     }),
     runs,
   );

@@ -360,12 +360,14 @@ describe("changes (controller.md §8): what happens to a Service that has an add
     expect(assignments([tiny], [service("b")])).toEqual({ b: ["10.100.0.7"] });
   });
 
-  test("a Service that moves away lets the one in that asked for its address, in the same pass", () => {
-    const moving = service("z", { ...has, born: 9, ...wants("10.100.0.9") });
-    expect(assignments([first], [service("a", wants("10.100.0.7")), moving])).toEqual({
-      a: ["10.100.0.7"],
-      z: ["10.100.0.9"],
-    });
+  test("a Service that moves away lets the one in that asked for its address, once its status says so", () => {
+    const services = [service("a", wants("10.100.0.7")), service("z", { ...has, born: 9, ...wants("10.100.0.9") })];
+    const { outcomes, memory } = run([first], services);
+    expect(outcomes.map(got)).toEqual([
+      'can\'t change sharing key for "default/a", address also in use by default/z',
+      ["10.100.0.9"],
+    ]);
+    expect(assignments([first], outcomes.map(written), memory)).toEqual({ a: ["10.100.0.7"], z: ["10.100.0.9"] });
   });
 
   test("when its pool comes back, so does its address", () => {

@@ -3,7 +3,7 @@ import { annotationAllocatedFromPool, eventReasons } from "../api/names.ts";
 import type { Config } from "../config/config.ts";
 import type { Address } from "../net/address.ts";
 import { sortedBy } from "../std/order.ts";
-import { type Entry, keep } from "./keep.ts";
+import { type Entry, isLoadBalancer, keep } from "./keep.ts";
 import { type Market, openMarket } from "./market.ts";
 import type { AllocationResult, AssignmentState, Memory, Note, Outcome, Refusal, Remembered } from "./outcome.ts";
 import { serve } from "./serve.ts";
@@ -22,7 +22,8 @@ export interface AllocationInput {
  * Assigns addresses to all Services: one full pass over the world as it is.
  *
  * First every Service keeps what its status names and the rules still allow; then those that ask for something else, or
- * have nothing, are served. The order of the input plays no part, and a pass over its own result changes nothing.
+ * have nothing, are served. The order of the input plays no part. An address that one gives up is free for others in a
+ * later pass, once the status that names it is written; a pass over a result that gave nothing up changes nothing.
  *
  * @see MetalLB controller/service.go, convergeBalancer; internal/allocator/allocator.go
  */
@@ -30,9 +31,8 @@ export function allocate({ config, services, lbClass, memory = new Map() }: Allo
   const market = openMarket(config.pools);
   const handled = services.filter((service) => isHandled(service, lbClass)).map((each) => enter(market, each, memory));
   const entries = sortedBy(handled, ({ wish }) => wish.key);
-  const wanted = entries.filter(({ wish }) => wish.service.spec.type === "LoadBalancer");
-  keep(market, wanted);
-  serve(market, wanted);
+  keep(market, entries);
+  serve(market, entries.filter(isLoadBalancer));
   const decided = entries.map((entry) => decide(market, entry));
   return {
     outcomes: decided.map(({ outcome }) => outcome),
@@ -71,12 +71,19 @@ function decide(market: Market, entry: Entry): { readonly outcome: Outcome; read
   const addresses = state.kind === "assigned" ? state.addresses : (entry.remembered?.addresses ?? []);
   return {
     outcome: { key: wish.key, service: wish.service, before, state, events },
-    remembered: { uid: wish.service.metadata.uid, addresses, terms: wish.terms, said },
+    remembered: {
+      uid: wish.service.metadata.uid,
+      addresses,
+      isAssigned: state.kind === "assigned",
+      terms: wish.terms,
+      said,
+    },
   };
 }
 
-function stateOf({ ledger }: Market, { wish, refusal }: Entry): AssignmentState {
-  if (wish.service.spec.type !== "LoadBalancer") return { kind: "not-load-balancer" };
+function stateOf({ ledger }: Market, entry: Entry): AssignmentState {
+  const { wish, refusal } = entry;
+  if (!isLoadBalancer(entry)) return { kind: "not-load-balancer" };
   const addresses = ledger.heldBy(wish.key);
   if (addresses.length > 0) {
     const pools = addresses.map((address) => ledger.spaceOf(address)?.pool.name ?? "");

@@ -17,16 +17,21 @@ export interface Entry {
 /**
  * Every Service keeps what the rules still allow of what it has, address by address.
  *
- * Where two can't share any longer, the one that has not changed goes first; among equals the older one. Then those whose
- * status is empty get back what they last had, before anybody new is served: their status may only be on its way.
+ * Where two can't share any longer, the one that has not changed goes first; among equals the older one. An address that
+ * a status names is then closed to all others, even if its Service has to leave it: it is free when the status says so,
+ * and not before, since the write may fail. So is one that the last pass gave, while the status may be on its way. Last,
+ * those who have nothing get back what they last had, before anybody new is served.
  *
  * Differs: where one address of two is no longer allowed, MetalLB takes away both.
  */
 export function keep(market: Market, entries: readonly Entry[]): void {
   const ordered = entries.toSorted(byConstancy);
-  for (const entry of ordered) keepCurrent(market, entry);
-  for (const entry of ordered) reclaim(market, entry);
+  for (const entry of ordered) if (isLoadBalancer(entry)) keepCurrent(market, entry);
+  for (const entry of ordered) reserveNamed(market, entry);
+  for (const entry of ordered) if (isLoadBalancer(entry)) reclaim(market, entry);
 }
+
+export const isLoadBalancer = ({ wish }: Entry): boolean => wish.service.spec.type === "LoadBalancer";
 
 const byConstancy = (a: Entry, b: Entry): number => Number(hasChanged(a)) - Number(hasChanged(b)) || compareAge(a, b);
 
@@ -49,12 +54,22 @@ function keepCurrent(market: Market, entry: Entry): void {
   if (cause !== undefined) notes.push(cleared(wish.key, cause));
 }
 
-/** Gives a Service that has nothing the addresses that it last had, where it could also get them as a new one. */
+function reserveNamed({ ledger }: Market, { wish, before, remembered }: Entry): void {
+  const named = before.flatMap((text) => parseAddress(text) ?? []);
+  for (const address of [...named, ...(remembered?.isAssigned ? remembered.addresses : [])]) {
+    if (ledger.spaceOf(address) && ledger.conflict(wish.claim, address) === undefined) {
+      ledger.reserve(wish.claim, address);
+    }
+  }
+}
+
+/** Gives back the addresses that a Service last had and has not now, where it could also get them as a new one. */
 function reclaim(market: Market, { wish, remembered }: Entry): void {
-  if (remembered === undefined || market.ledger.heldBy(wish.key).length > 0 || !wish.shape.ok) return;
-  if (!remembered.addresses.every((address) => isOnOffer(market, wish, address))) return;
-  const { kept } = keepable(market, wish, remembered.addresses);
-  if (kept.length > 0) market.ledger.hold(wish.claim, kept);
+  if (remembered === undefined || !wish.shape.ok) return;
+  const held = market.ledger.heldBy(wish.key);
+  const lost = remembered.addresses.filter((address) => !held.includes(address) && isOnOffer(market, wish, address));
+  const { kept } = keepable(market, wish, [...held, ...lost]);
+  if (kept.length > held.length) market.ledger.hold(wish.claim, kept);
 }
 
 function isOnOffer(market: Market, wish: Wish, address: Address): boolean {

@@ -33,6 +33,15 @@ interface Use {
   readonly ports: Map<string, string>;
 }
 
+/** What one Service has: `addresses` are its assignment, `reserved` is kept from others all the same. */
+interface Account {
+  readonly claim: Claim;
+  readonly addresses: readonly Address[];
+  readonly reserved: ReadonlySet<Address>;
+}
+
+const nothing: ReadonlySet<Address> = new Set();
+
 /**
  * Who holds which address.
  *
@@ -47,7 +56,7 @@ export class Ledger {
   readonly #uses = new Map<Address, Use>();
   /** Addresses held with a sharing text. */
   readonly #shared = new Map<string, Set<Address>>();
-  readonly #held = new Map<string, { readonly claim: Claim; readonly addresses: readonly Address[] }>();
+  readonly #accounts = new Map<string, Account>();
 
   constructor(pools: readonly Pool[]) {
     this.spaces = pools.map((pool) => new PoolSpace(pool));
@@ -66,7 +75,7 @@ export class Ledger {
 
   /** What a Service holds, in its order; empty when nothing. */
   heldBy(key: string): readonly Address[] {
-    return this.#held.get(key)?.addresses ?? [];
+    return this.#accounts.get(key)?.addresses ?? [];
   }
 
   /**
@@ -87,8 +96,24 @@ export class Ledger {
     return port === undefined ? undefined : `port ${port} is already in use on "${address}"`;
   }
 
-  /** The address that `claim` gets from a pool: the lowest that is free, or that it may share if that comes before. */
+  /**
+   * The address that `claim` gets from a pool: one reserved for it, or the lowest that is free, or that it may share if
+   * that comes before.
+   */
   lowest(space: PoolSpace, family: Family, claim: Claim): Address | undefined {
+    const own = this.#accounts.get(claim.key)?.reserved ?? nothing;
+    return (
+      own.values().find((address) => this.#offers(space, family, claim, address)) ?? this.#next(space, family, claim)
+    );
+  }
+
+  #offers(space: PoolSpace, family: Family, claim: Claim, address: Address): boolean {
+    return (
+      familyOf(address) === family && this.spaceOf(address) === space && this.conflict(claim, address) === undefined
+    );
+  }
+
+  #next(space: PoolSpace, family: Family, claim: Claim): Address | undefined {
     const free = space.lowestFree(family);
     let best: { readonly address: Address; readonly slot: bigint } | undefined = free;
     for (const address of this.#shared.get(claim.sharing) ?? []) {
@@ -103,16 +128,22 @@ export class Ledger {
 
   /** Gives `addresses`, which must be free of conflict, to `claim` in place of what it held. */
   hold(claim: Claim, addresses: readonly Address[]): void {
-    this.release(claim.key);
-    for (const address of addresses) this.#take(claim, address);
-    this.#held.set(claim.key, { claim, addresses });
+    this.#settle({ claim, addresses, reserved: this.#accounts.get(claim.key)?.reserved ?? nothing });
   }
 
-  release(key: string): void {
-    const held = this.#held.get(key);
-    if (held === undefined) return;
-    for (const address of held.addresses) this.#giveUp(held.claim, address);
-    this.#held.delete(key);
+  /** Keeps an address, which must be free of conflict, from all others until the end of the pass. */
+  reserve(claim: Claim, address: Address): void {
+    const { addresses = [], reserved = nothing } = this.#accounts.get(claim.key) ?? {};
+    this.#settle({ claim, addresses, reserved: new Set([...reserved, address]) });
+  }
+
+  #settle(after: Account): void {
+    const before = this.#accounts.get(after.claim.key);
+    const kept = new Set([...after.addresses, ...after.reserved]);
+    const had = new Set(before && [...before.addresses, ...before.reserved]);
+    if (before) for (const address of had.difference(kept)) this.#giveUp(before.claim, address);
+    for (const address of kept.difference(had)) this.#take(after.claim, address);
+    this.#accounts.set(after.claim.key, after);
   }
 
   /** Counters of each pool, in the order of the pools. */

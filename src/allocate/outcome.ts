@@ -68,8 +68,9 @@ export type Memory = ReadonlyMap<string, Remembered>;
 
 export interface Remembered {
   readonly uid: string | undefined;
-  /** The addresses that it has, or last had. */
+  /** The addresses that it has or, if it has none, last had. */
   readonly addresses: readonly Address[];
+  readonly isAssigned: boolean;
   readonly terms: string;
   readonly said: readonly Note[];
 }

@@ -15,19 +15,9 @@ import {
 import type { Refusal } from "./outcome.ts";
 import { familiesOf, quoted, type Shape, type Wish } from "./wish.ts";
 
-/**
- * Serves all that have nothing or ask for something else: requested addresses first, older Services before younger.
- *
- * It goes round until nothing that was given back in the last round could help one that waits. Each further round
- * follows a move that granted a wish for good, so there are at most as many as Services.
- */
+/** Serves all that have nothing or ask for something else: requested addresses first, older Services before younger. */
 export function serve(market: Market, entries: readonly Entry[]): void {
-  let waiting = entries.toSorted(byUrgency);
-  for (let released = true; released; ) {
-    released = false;
-    for (const entry of waiting) released = settle(market, entry) || released;
-    waiting = waiting.filter((entry) => entry.refusal !== undefined);
-  }
+  for (const entry of entries.toSorted(byUrgency)) settle(market, entry);
 }
 
 const byUrgency = (a: Entry, b: Entry): number => Number(isOpen(a.wish)) - Number(isOpen(b.wish)) || compareAge(a, b);
@@ -35,15 +25,14 @@ const byUrgency = (a: Entry, b: Entry): number => Number(isOpen(a.wish)) - Numbe
 /** Whether any address will do. */
 const isOpen = ({ requested }: Wish): boolean => requested.ok && requested.value.length === 0;
 
-/** Grants what a Service asks for, or leaves it with what it has and the reason; tells whether it gave something back. */
-function settle(market: Market, entry: Entry): boolean {
+/** Grants what a Service asks for, or leaves it with what it has and the reason. */
+function settle(market: Market, entry: Entry): void {
   const { wish } = entry;
   const held = market.ledger.heldBy(wish.key);
   const granted = grant(market, wish, held);
-  delete entry.refusal;
   if (!granted.ok) {
     entry.refusal = granted.error;
-    return false;
+    return;
   }
   // What stays keeps its place in the status.
   const stays = held.filter((address) => granted.value.includes(address));
@@ -51,7 +40,6 @@ function settle(market: Market, entry: Entry): boolean {
   if (added.length > 0 || stays.length < held.length) market.ledger.hold(wish.claim, [...stays, ...added]);
   const unmet = extend(market, wish);
   if (unmet) entry.refusal = unmet;
-  return held.some((address) => !market.ledger.heldBy(wish.key).includes(address));
 }
 
 /**
