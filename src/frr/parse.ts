@@ -2,7 +2,7 @@ import { parsePrefix } from "../net/prefix.ts";
 import { compareCommunities, type StandardCommunity } from "../net/community.ts";
 import { communityNumber } from "./community.ts";
 import { isOurs } from "./owners.ts";
-import { type Block, type DaemonName, networkPrefix } from "./tree.ts";
+import { type Block, type DaemonName, networkPrefix, nextHopTracking } from "./tree.ts";
 
 /**
  * Reads one daemon's `show running-config` and keeps what is ours.
@@ -29,10 +29,16 @@ export function parseRunning(daemon: DaemonName, text: string): Block {
   return new Map([...root].filter(([line]) => isOurs(daemon, line)));
 }
 
-/** The FRR release of a `show running-config`, such as [8, 4]; [0, 0] when it doesn't say. */
-export function parseRelease(text: string): readonly [number, number] {
-  const found = /^frr version (\d+)\.(\d+)/m.exec(text);
-  return [Number(found?.[1] ?? 0), Number(found?.[2] ?? 0)];
+/**
+ * Reads zebra's `show running-config`.
+ *
+ * From 9.1 on next hops resolve through the default route anyway, and zebra's socket refuses the lines (mgmtd owns them): they
+ * count as set.
+ */
+export function parseZebra(text: string): Block {
+  const release = /^frr version (\d+)\.(\d+)/m.exec(text);
+  const [major, minor] = [Number(release?.[1]), Number(release?.[2])];
+  return major > 9 || (major === 9 && minor >= 1) ? nextHopTracking : parseRunning("zebra", text);
 }
 
 /** One spelling for what FRR releases print differently: names of well-known communities, and `::a.b.c.d`. */

@@ -12,6 +12,7 @@ import {
   families,
   familyLine,
   networkLine,
+  nextHopTracking,
   plainLines,
   routerLine,
   type Tree,
@@ -36,9 +37,6 @@ export function render(desired: BgpDesired, running: Tree): Tree {
   const blockOf = (daemon: DaemonName): Block => new Map(owned.get(daemon));
   return { zebra: blockOf("zebra"), bgpd: blockOf("bgpd"), bfdd: blockOf("bfdd") };
 }
-
-/** MetalLB resolves BGP next hops through the default route; FRR does so by itself from 9.1 on. */
-const nextHopTracking: Block = plainLines(["ip nht resolve-via-default", "ipv6 nht resolve-via-default"]);
 
 /**
  * Groups never change in place, so bgpd need not look for changes: at its default of 5 s it would go through the

@@ -46,3 +46,6 @@ export function networkGroup(line: string): number | undefined {
 
 export const families = ["ipv4", "ipv6"] as const;
 export const familyLine = (family: "ipv4" | "ipv6"): string => `address-family ${family} unicast`;
+
+/** MetalLB resolves BGP next hops through the default route. */
+export const nextHopTracking: Block = plainLines(["ip nht resolve-via-default", "ipv6 nht resolve-via-default"]);

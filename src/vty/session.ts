@@ -88,7 +88,7 @@ export class VtySession {
       });
     });
     socket.on("error", (cause) => this.#fail(new VtyError("closed", "", undefined, { cause })));
-    socket.on("data", (chunk) => this.#receive(chunk));
+    socket.on("data", (chunk) => this.#receive(Buffer.from(chunk)));
   }
 
   get isOpen(): boolean {

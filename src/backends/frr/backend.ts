@@ -1,0 +1,254 @@
+import type { BgpDesired, BgpObserved } from "../../announce/desired.ts";
+import type { Step } from "../../frr/diff.ts";
+import { parseRunning, parseZebra } from "../../frr/parse.ts";
+import { plan } from "../../frr/plan.ts";
+import { type Block, type DaemonName, emptyBlock, networkPrefix, readRouterLine, type Tree } from "../../frr/tree.ts";
+import type { FrrCounts } from "../../metrics/speaker.ts";
+import { parsePrefix } from "../../net/prefix.ts";
+import { backoffMs } from "../../runtime/backoff.ts";
+import { monotonicMs, sleep } from "../../runtime/clock.ts";
+import type { Log } from "../../runtime/log.ts";
+import { VtyError } from "../../vty/session.ts";
+import { ApplyError, type BgpBackend } from "../backend.ts";
+import { AdjRibOut } from "./adj-rib-out.ts";
+import { Bell } from "./bell.ts";
+import { Daemon } from "./daemon.ts";
+import { EventListener } from "./events.ts";
+import { observeSessions, readFrrCounts } from "./observe.ts";
+import { takeLines, takeSettle } from "./take.ts";
+
+export interface FrrBackendOptions {
+  /** Directory with the daemons' vty sockets, `/var/run/frr` in a pod. The event socket is made there too. */
+  readonly socketDir: string;
+  readonly log?: Log;
+  /** Milliseconds on a clock that never jumps. */
+  readonly now?: () => number;
+}
+
+/** The backend that drives FRR, and FRR's counters, which only this one has. */
+export interface FrrBackend extends BgpBackend {
+  readCounters(signal: AbortSignal): Promise<FrrCounts>;
+}
+
+/** Drives FRR over its vty sockets, by differences from what its daemons acknowledged. */
+export const createFrrBackend = (options: FrrBackendOptions): FrrBackend => new FrrDriver(options);
+
+const daemonNames: readonly DaemonName[] = ["zebra", "bgpd", "bfdd"];
+
+/** How long acknowledged state is trusted: a person in vtysh leaves no trace but the configuration itself. */
+const trustMs = 60_000;
+
+/** When to look again after prefixes changed: bgpd holds its queue for 50 ms, and a busy one for longer. */
+const lookAgainMs = [60, 250, 1_100];
+
+class FrrDriver implements FrrBackend {
+  readonly name = "frr";
+  readonly #daemons: Readonly<Record<DaemonName, Daemon>>;
+  readonly #adjRibOut: AdjRibOut;
+  readonly #bell = new Bell();
+  readonly #eventPath: string;
+  readonly #log: Log | undefined;
+  readonly #now: () => number;
+  readonly #lookAgain = new Set<NodeJS.Timeout>();
+  /** What each daemon runs, as acknowledged; absent when unknown. */
+  readonly #running = new Map<DaemonName, Block>();
+  /** How often each daemon was lost. */
+  readonly #losses = new Map<DaemonName, number>();
+  #readAt = Number.NEGATIVE_INFINITY;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor({ socketDir, log, now = monotonicMs }: FrrBackendOptions) {
+    const daemon = (name: DaemonName): Daemon => new Daemon(name, socketDir, () => this.#lost(name));
+    this.#daemons = { zebra: daemon("zebra"), bgpd: daemon("bgpd"), bfdd: daemon("bfdd") };
+    this.#adjRibOut = new AdjRibOut(this.#daemons.bgpd, now);
+    this.#eventPath = `${socketDir}/metallb-events.sock`;
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** One apply at a time: two would run in each other's contexts. */
+  apply(desired: BgpDesired, signal: AbortSignal): Promise<void> {
+    const turn = this.#turn.then(() => this.#apply(desired, signal));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #apply(desired: BgpDesired, signal: AbortSignal): Promise<void> {
+    const failures = new Map<DaemonName, VtyError[]>();
+    const losses = new Map(this.#losses);
+    await this.#readRunning(failures, signal);
+    const { wanted, steps } = plan(desired, this.#tree());
+    for (const step of steps) {
+      const name = daemonOf(step);
+      // A daemon that was lost on the way, or came back as another, is read again before anything else is said to it.
+      if (this.#losses.get(name) !== losses.get(name)) note(failures, name, new VtyError("closed", ""));
+      if (!isLost(failures.get(name))) await this.#take(step, failures, signal);
+    }
+    for (const name of daemonNames) {
+      if (failures.has(name) || this.#losses.get(name) !== losses.get(name)) this.#running.delete(name);
+      else this.#running.set(name, wanted[name]);
+    }
+    if (steps.some(changesPrefixes)) this.#ringLater();
+    if (failures.size > 0) throw applyError(failures);
+  }
+
+  /** Asks each daemon whose state is unknown, or too long ago; see `trustMs`. */
+  async #readRunning(failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<void> {
+    const stale = this.#now() - this.#readAt > trustMs;
+    for (const name of daemonNames.filter((daemon) => stale || !this.#running.has(daemon))) {
+      await this.#attempt(name, failures, signal, async () => {
+        const session = await this.#daemons[name].session("configure", signal);
+        const text = await session.run("show running-config", signal);
+        this.#learn(name, name === "zebra" ? parseZebra(text) : parseRunning(name, text));
+      });
+    }
+    if (stale) this.#readAt = this.#now();
+  }
+
+  #learn(name: DaemonName, found: Block): void {
+    const believed = this.#running.get(name);
+    if (believed !== undefined && !sameBlock(believed, found)) {
+      this.#log?.warn({ daemon: name }, "the daemon's configuration was changed by others; setting it right");
+      this.#adjRibOut.forget();
+    }
+    this.#running.set(name, found);
+  }
+
+  #tree(): Tree {
+    const of = (name: DaemonName): Block => this.#running.get(name) ?? emptyBlock;
+    return { zebra: of("zebra"), bgpd: of("bgpd"), bfdd: of("bfdd") };
+  }
+
+  async #take(step: Step, failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<void> {
+    const name = daemonOf(step);
+    await this.#attempt(name, failures, signal, async () => {
+      if (step.kind === "settle") return takeSettle(this.#daemons.bgpd, step.vrf, step.prefixes, signal);
+      this.#touch(step);
+      const session = await this.#daemons[name].session("configure", signal);
+      for (const refusal of await takeLines(session, step, signal)) note(failures, name, refusal);
+    });
+  }
+
+  async #attempt(
+    name: DaemonName,
+    failures: Map<DaemonName, VtyError[]>,
+    signal: AbortSignal,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof VtyError)) throw error;
+      note(failures, name, error);
+    }
+  }
+
+  #touch({ context, lines }: Exclude<Step, { kind: "settle" }>): void {
+    const vrf = readRouterLine(context[0] ?? "")?.vrf;
+    if (vrf === undefined) return;
+    const prefixes = lines.flatMap((line) => parsePrefix(networkPrefix(line.replace(/^no /, "")) ?? "") ?? []);
+    this.#adjRibOut.touch(vrf, prefixes);
+  }
+
+  #ringLater(): void {
+    for (const timer of this.#lookAgain) clearTimeout(timer);
+    this.#lookAgain.clear();
+    for (const ms of lookAgainMs) this.#lookAgain.add(setTimeout(() => this.#bell.ring(), ms).unref());
+  }
+
+  async observe(signal: AbortSignal): Promise<BgpObserved> {
+    const { bgpd, bfdd } = this.#daemons;
+    return observeSessions(bgpd, bfdd, this.#adjRibOut, signal);
+  }
+
+  async readCounters(signal: AbortSignal): Promise<FrrCounts> {
+    const { bgpd, bfdd } = this.#daemons;
+    return readFrrCounts(bgpd, bfdd, this.#running.get("bgpd") ?? emptyBlock, signal);
+  }
+
+  /** Also keeps the daemons within reach: it reconnects to those that are gone, and has their logs sent here. */
+  async *changes(signal: AbortSignal): AsyncGenerator<void> {
+    await using listener = await EventListener.listen(this.#eventPath, () => this.#bell.ring());
+    const over = new AbortController();
+    const ending = AbortSignal.any([signal, over.signal]);
+    const watches = daemonNames.map((name) => this.#watch(this.#daemons[name], listener, ending));
+    try {
+      for (;;) {
+        await this.#bell.next(signal);
+        if (signal.aborted) return;
+        yield;
+      }
+    } finally {
+      over.abort();
+      await Promise.all(watches);
+    }
+  }
+
+  /** Connects, subscribes and rings; when the session ends, begins again. */
+  async #watch(daemon: Daemon, listener: EventListener, signal: AbortSignal): Promise<void> {
+    const ended = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        if (daemon.name !== "zebra") await listener.subscribe(daemon, signal);
+        const session = await daemon.session("show", signal);
+        this.#log?.info({ daemon: daemon.name }, "connected");
+        failures = 0;
+        this.#bell.ring();
+        await Promise.race([session.closed, ended]);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof VtyError)) throw error;
+        failures += 1;
+        if (failures === 1) this.#log?.warn({ daemon: daemon.name, error }, "no connection; trying again");
+        await sleep(backoffMs(failures, reconnect), signal);
+      }
+    }
+  }
+
+  #lost(name: DaemonName): void {
+    this.#losses.set(name, (this.#losses.get(name) ?? 0) + 1);
+    this.#running.delete(name);
+    if (name === "bgpd") this.#adjRibOut.forget();
+    this.#log?.warn({ daemon: name }, "the connection was closed");
+    this.#bell.ring();
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#lookAgain) clearTimeout(timer);
+    for (const name of daemonNames) this.#daemons[name].close();
+    await this.#turn;
+  }
+}
+
+/** A daemon is back within a second of its death, and prefixes wait for it. */
+const reconnect = { minMs: 10, maxMs: 500 };
+
+const daemonOf = (step: Step): DaemonName => (step.kind === "settle" ? "bgpd" : step.daemon);
+
+const isLost = (errors: readonly VtyError[] | undefined): boolean =>
+  errors?.some(({ code }) => code !== "refused") ?? false;
+
+const changesPrefixes = (step: Step): boolean =>
+  step.kind !== "settle" && step.lines.some((line) => networkPrefix(line.replace(/^no /, "")) !== undefined);
+
+function note(failures: Map<DaemonName, VtyError[]>, name: DaemonName, error: VtyError): void {
+  failures.set(name, [...(failures.get(name) ?? []), error]);
+}
+
+function applyError(failures: ReadonlyMap<DaemonName, readonly VtyError[]>): ApplyError {
+  const all = [...failures].flatMap(([name, errors]) => errors.map((error) => ({ name, error })));
+  const text = all.map(({ name, error }) => `${name}: ${error.message}`).join("; ");
+  const code = all.some(({ error }) => error.code !== "refused") ? "daemon-unreachable" : "rejected";
+  return new ApplyError(code, text, {
+    cause: new AggregateError(
+      all.map(({ error }) => error),
+      text,
+    ),
+  });
+}
+
+/** Equal lines in any order. */
+function sameBlock(a: Block, b: Block): boolean {
+  return a.size === b.size && [...a].every(([line, body]) => b.has(line) && sameBlock(body, b.get(line) ?? emptyBlock));
+}

@@ -1,0 +1,66 @@
+import { chmod, rm } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import { once } from "node:events";
+import type { Daemon } from "./daemon.ts";
+
+/** Name of the target in FRR's configuration; not part of the tree, see `frr/owners.ts`. */
+const target = "metallb";
+
+/**
+ * Listens for the daemons' logs (RFC 5424 lines on a stream, FRR `log extended`) and calls `onEvent` when one tells of a
+ * session. They are hints: what they say is asked again, so their text is not relied on.
+ */
+export class EventListener implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #path: string;
+  readonly #sockets = new Set<Socket>();
+
+  static async listen(path: string, onEvent: () => void): Promise<EventListener> {
+    // Left by a speaker that was killed.
+    await rm(path, { force: true });
+    const listener = new EventListener(path, onEvent);
+    listener.#server.listen(path);
+    await once(listener.#server, "listening");
+    // The daemons run as user frr.
+    await chmod(path, 0o777);
+    return listener;
+  }
+
+  private constructor(path: string, onEvent: () => void) {
+    this.#path = path;
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+      socket.on("error", () => socket.destroy());
+      // A message may be split over reads; then its first piece has the name of the event, or the next event rings.
+      socket.on("data", (chunk) => {
+        if (tellsOfSession.test(chunk.toString("latin1"))) onEvent();
+      });
+    });
+  }
+
+  /** Makes a daemon send its log here. It reconnects by itself; the target is made anew so that it does so at once. */
+  async subscribe(daemon: Daemon, signal: AbortSignal): Promise<void> {
+    const session = await daemon.open(signal);
+    try {
+      // 13 when there was no such target.
+      await session.send(["configure terminal", `no log extended ${target}`], signal);
+      // Bfdd tells of its sessions in debugging messages only (FRR bfdd/bfd.c, ptm_bfd_notify).
+      if (daemon.name === "bfdd") await session.run("debug bfd peer", signal);
+      await session.run(`log extended ${target}`, signal);
+      await session.run(`destination unix ${this.#path}`, signal);
+      await session.run(`priority ${daemon.name === "bfdd" ? "debugging" : "informational"}`, signal);
+      await session.run("end", signal);
+    } finally {
+      session.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await rm(this.#path, { force: true });
+  }
+}
+
+const tellsOfSession = /%ADJCHANGE|%NOTIFICATION|%MAXPFX|state-change/;
