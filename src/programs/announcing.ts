@@ -1,0 +1,228 @@
+import type { BgpDesired, BgpObserved } from "../announce/desired.ts";
+import { decide, type Decision } from "../announce/decide.ts";
+import type { ConfigurationState, ServiceBgpStatus } from "../api/kinds/index.ts";
+import { eventSources, speakerStateName } from "../api/names.ts";
+import type { OwnerReference } from "../api/object.ts";
+import type { Snapshot } from "../api/snapshot.ts";
+import { ApplyError, type BgpBackend } from "../backends/backend.ts";
+import type { Config } from "../config/config.ts";
+import type { Cache } from "../kube/cache.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { EventRecorder } from "../kube/events.ts";
+import type { World } from "../kube/snapshot.ts";
+import type { ClientMetrics } from "../metrics/registry.ts";
+import type { Announced } from "../metrics/speaker.ts";
+import { Attempts } from "../runtime/attempts.ts";
+import { KeyedWork } from "../runtime/keyed-work.ts";
+import { errorText, type Log } from "../runtime/log.ts";
+import type { Wake } from "../runtime/wake.ts";
+import { configurationStateWrites } from "../status/configuration-state.ts";
+import { announcedServices, announcementEvents, sessionEvents } from "../status/events.ts";
+import { serviceBgpWrites, serviceOf } from "../status/service-bgp.ts";
+import { VtyError } from "../vty/session.ts";
+import { configReader } from "./config-reader.ts";
+import { DecisionLog } from "./decision-log.ts";
+import type { Performer } from "./perform.ts";
+import { Reporter } from "./reporter.ts";
+
+/** What a speaker waits for before it may be called ready. */
+export type Missing = "the API server's objects" | "its own Node object" | "FRR" | undefined;
+
+export interface AnnouncingContext {
+  readonly namespace: string;
+  readonly node: string;
+  readonly owner: OwnerReference;
+  readonly lbClass: string;
+  readonly ignoreExcludeLB: boolean;
+  readonly world: World;
+  readonly states: Cache<ConfigurationState>;
+  /** Those of this node. */
+  readonly bgpStatuses: Cache<ServiceBgpStatus>;
+  readonly isSynced: () => boolean;
+  readonly backend: BgpBackend;
+  readonly client: KubeClient;
+  readonly performer: Performer;
+  readonly metrics: ClientMetrics & { announced(announced: readonly Announced[]): void };
+  readonly log: Log;
+  /** Is told after each turn. */
+  readonly missing: (missing: Missing) => void;
+}
+
+/**
+ * The speaker's loop: snapshot → config → desired → FRR → observed → status.
+ *
+ * Nothing is sent to FRR before the first complete snapshot, and nothing is taken back at the end: FRR forwards on.
+ */
+export async function announce(context: AnnouncingContext, wake: Wake, signal: AbortSignal): Promise<void> {
+  const { node, world, isSynced, metrics, missing } = context;
+  const read = configReader(node);
+  const routing = new Routing(context, wake);
+  const telling = new Telling(context, wake, signal);
+  for await (const _ of wake) {
+    if (!isSynced()) continue;
+    const snapshot = world.snapshot();
+    // Without its labels no selector can be judged; a Node object that goes leaves everything as it is.
+    if (!knowsNode(snapshot, node)) {
+      missing("its own Node object");
+      continue;
+    }
+    const { config, problems } = read(snapshot);
+    const { ignoreExcludeLB, lbClass } = context;
+    const decision = decide({ config, snapshot, node, ignoreExcludeLB, lbClass });
+    const failure = await routing.apply(decision.desired, signal);
+    const observed = await routing.observe(signal);
+    if (signal.aborted) break;
+    telling.tell({ config, problems, decision, observed, failure });
+    metrics.turn();
+    missing(routing.isReached ? undefined : "FRR");
+  }
+  await telling.settled();
+}
+
+const knowsNode = ({ nodes }: Snapshot, name: string): boolean => nodes.some(({ metadata }) => metadata.name === name);
+
+const unreachable = "daemon-unreachable";
+
+/** The backend, with what it last failed at. */
+class Routing {
+  readonly #backend: BgpBackend;
+  readonly #wake: Wake;
+  readonly #log: Log;
+  readonly #metrics: ClientMetrics;
+  readonly #attempts = new Attempts({ minMs: 100, maxMs: 10_000 });
+  #failure: string | undefined;
+  #reached = false;
+
+  constructor({ backend, log, metrics }: AnnouncingContext, wake: Wake) {
+    this.#backend = backend;
+    this.#wake = wake;
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  /** Whether FRR answers, and has acknowledged the last configuration as far as it accepts it. */
+  get isReached(): boolean {
+    return this.#reached;
+  }
+
+  /** What did not take effect, in a sentence. What FRR refuses is not said again until something changes. */
+  async apply(desired: BgpDesired, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      await this.#backend.apply(desired, signal);
+      this.#attempts.succeeded("apply");
+      this.#note(undefined, true, desired);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!(error instanceof ApplyError)) throw error;
+      if (error.code === unreachable) this.#wake.wakeIn(this.#attempts.failed("apply"));
+      this.#note(errorText(error), error.code !== unreachable, desired);
+    }
+    return this.#failure;
+  }
+
+  /** What FRR does. One that can't be asked holds no session that we know of. */
+  async observe(signal: AbortSignal): Promise<BgpObserved> {
+    try {
+      return await this.#backend.observe(signal);
+    } catch (error) {
+      if (signal.aborted || error instanceof VtyError) return { sessions: [] };
+      throw error;
+    }
+  }
+
+  #note(failure: string | undefined, reached: boolean, { routers }: BgpDesired): void {
+    const peers = routers.flatMap((router) => router.peers);
+    const fields = { peers: peers.length, paths: peers.reduce((sum, { paths }) => sum + paths.length, 0) };
+    if (failure !== undefined && failure !== this.#failure) {
+      this.#metrics.failure();
+      this.#log.error({ error: failure }, "FRR did not take the configuration");
+    }
+    if (failure === undefined && (this.#failure !== undefined || !this.#reached)) {
+      this.#log.info(fields, "FRR has taken the configuration");
+    }
+    this.#failure = failure;
+    this.#reached = reached;
+  }
+}
+
+interface Turn {
+  readonly config: Config;
+  readonly problems: ReturnType<ReturnType<typeof configReader>>["problems"];
+  readonly decision: Decision;
+  readonly observed: BgpObserved;
+  readonly failure: string | undefined;
+}
+
+/** Everything that others may read of a turn: objects, events, log and metrics. */
+class Telling {
+  readonly #context: AnnouncingContext;
+  readonly #work: KeyedWork;
+  readonly #reporter: Reporter;
+  readonly #decisions: DecisionLog;
+  #observed: BgpObserved | undefined;
+  #announced: ReadonlySet<string> | undefined;
+
+  constructor(context: AnnouncingContext, wake: Wake, signal: AbortSignal) {
+    const { client, node, log, metrics } = context;
+    const failed = (key: string, error: unknown, retryInMs: number) => {
+      metrics.failure();
+      log.warn({ write: key, error: errorText(error), retryInMs }, "write failed");
+    };
+    this.#context = context;
+    this.#work = new KeyedWork({ wake, failed }, signal);
+    const events = new EventRecorder({ client, component: eventSources.speaker, host: node, log }, signal);
+    this.#reporter = new Reporter(events, log);
+    this.#decisions = new DecisionLog(log);
+  }
+
+  tell(turn: Turn): void {
+    const { node, metrics, performer, bgpStatuses } = this.#context;
+    const { config, problems, decision, observed } = turn;
+    const { announcements } = decision;
+    // After a start, what the speaker before announced is no news.
+    const before = this.#announced ?? new Set(bgpStatuses.items.map(serviceOf));
+    this.#work.want(performer.work(this.#writes(turn)));
+    this.#decisions.tell(announcements);
+    this.#reporter.tellProblems(problems);
+    this.#reporter.tell(announcementEvents(node, before, announcements));
+    this.#reporter.tell(sessionEvents({ node, peers: config.peers, before: this.#observed, after: observed }));
+    metrics.config(problems.some(({ severity }) => severity === "refused"));
+    metrics.announced(announcements.flatMap(rows));
+    this.#observed = observed;
+    this.#announced = announcedServices(announcements);
+  }
+
+  settled(): Promise<void> {
+    return this.#work.settled();
+  }
+
+  #writes({ config, problems, decision, observed, failure }: Turn) {
+    const { namespace, node, owner, states, bgpStatuses } = this.#context;
+    const { announcements } = decision;
+    return [
+      ...configurationStateWrites({
+        component: { kind: "speaker", node },
+        namespace,
+        owner,
+        problems,
+        ...(failure !== undefined && { failure }),
+        now: new Date().toISOString(),
+        existing: states.get(`${namespace}/${speakerStateName(node)}`),
+      }),
+      ...serviceBgpWrites({
+        node,
+        namespace,
+        owner,
+        peers: config.peers,
+        announcements,
+        observed,
+        existing: bgpStatuses.items,
+      }),
+    ];
+  }
+}
+
+function rows({ key, decision }: Decision["announcements"][number]): Announced[] {
+  if (decision.kind !== "announced") return [];
+  return decision.addresses.map((ip) => ({ service: key, protocol: "bgp", ip }));
+}

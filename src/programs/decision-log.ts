@@ -1,0 +1,57 @@
+import type { Announced, Announcement, Offer } from "../announce/announcement.ts";
+import type { Log } from "../runtime/log.ts";
+
+/** One line of the log for each decision that changed: so `kubectl logs` answers why a Service is announced, or is not. */
+export class DecisionLog {
+  readonly #log: Log;
+  #last: ReadonlyMap<string, Told> = new Map();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  tell(announcements: readonly Announcement[]): void {
+    const now = new Map(announcements.map((announcement) => [announcement.key, told(announcement)]));
+    for (const [service, decision] of now) this.#tellOne(service, this.#last.get(service), decision);
+    for (const [service, { isAnnounced }] of this.#last) {
+      if (isAnnounced && !now.has(service)) this.#log.info({ service, reason: "serviceDeleted" }, "service withdrawn");
+    }
+    this.#last = now;
+  }
+
+  #tellOne(service: string, before: Told | undefined, now: Told): void {
+    if (before?.text === now.text) return;
+    const fields = { service, ...now.fields };
+    if (now.isAnnounced) this.#log.info(fields, "service announced");
+    else if (before?.isAnnounced === true) this.#log.info(fields, "service withdrawn");
+    // Most Services of a cluster are no load balancers: that is no news.
+    else if (now.fields["reason"] === "notLoadBalancer") this.#log.debug(fields, "service not announced");
+    else this.#log.info(fields, "service not announced");
+  }
+}
+
+/** A decision, in the words of its line. */
+interface Told {
+  readonly isAnnounced: boolean;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+function told({ decision }: Announcement): Told {
+  const isAnnounced = decision.kind === "announced";
+  const fields = isAnnounced ? announced(decision) : { reason: decision.reason, why: decision.message };
+  return { isAnnounced, fields, text: JSON.stringify(fields) };
+}
+
+function announced({ addresses, offers, withheld }: Announced): Record<string, unknown> {
+  const without = offers.filter(({ kind }) => kind !== "offered").map(({ peer, kind }) => `${peer}: ${kind}`);
+  return {
+    addresses,
+    protocol: "bgp",
+    peers: offers.filter(isOffered).map(({ peer }) => peer),
+    ...(without.length > 0 && { withoutPeers: without }),
+    ...(withheld.length > 0 && { withheld }),
+  };
+}
+
+const isOffered = ({ kind }: Offer): boolean => kind === "offered";
