@@ -75,7 +75,7 @@ function printElement(element: string): string {
 }
 
 /** One member of a value: the element that leads to it, its schema and itself. */
-export interface Child {
+interface Child {
   readonly element: string;
   readonly schema: Schema;
   readonly value: unknown;

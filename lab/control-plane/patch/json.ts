@@ -125,6 +125,4 @@ function missing(path: readonly string[]): never {
 const malformed = (message: string): ApiStatusError => new ApiStatusError(400, "BadRequest", message);
 
 const failed = (message: string): ApiStatusError =>
-  new ApiStatusError(422, "Invalid", "the server rejected our request due to an error in our request", {
-    causes: [{ reason: "UnexpectedServerResponse", message }],
-  });
+  new ApiStatusError(422, "Invalid", `the server rejected our request due to an error in our request: ${message}`);

@@ -1,7 +1,7 @@
 /** OpenAPI documents, with what kubectl and Helm read of them: paths and their media types, schemas with merge keys. */
 import type { Components, Kind, KindVersion, Schema } from "../types.ts";
 
-export interface GroupVersion {
+interface GroupVersion {
   readonly group: string;
   readonly version: string;
 }
