@@ -66,11 +66,12 @@ async function controller(): Promise<void> {
   const world = new World({ namespace, parts: ["pools", "communities", "services", "namespaces"], changed });
   const stateScope = { namespace, fieldSelector: `metadata.name=${controllerStateName}` };
   const states = new Watched(resourceOf(configurationState), stateScope, changed);
-  const performer = new Performer(client, [
+  const targets = [
     targetOf(services, world.services),
     targetOf(resourceOf(ipAddressPool), world.pools),
     targetOf(resourceOf(configurationState), states.cache),
-  ]);
+  ];
+  const performer = (guard: () => void) => new Performer(client, targets, guard);
   const registry = createRegistry();
   const metrics = { ...clientMetrics(registry), pools: poolMetrics(registry) };
 

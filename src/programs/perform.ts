@@ -22,8 +22,12 @@ export class Performer {
   readonly #client: KubeClient;
   readonly #targets: ReadonlyMap<string, Target>;
 
-  constructor(client: KubeClient, targets: readonly Target[]) {
+  readonly #guard: () => void;
+
+  /** `guard` is asked before each write, and throws if there must be none. */
+  constructor(client: KubeClient, targets: readonly Target[], guard: () => void = () => {}) {
     this.#client = client;
+    this.#guard = guard;
     this.#targets = new Map(targets.map((target) => [target.resource.kind, target]));
   }
 
@@ -32,6 +36,7 @@ export class Performer {
   }
 
   async #perform(write: Write, signal: AbortSignal): Promise<void> {
+    this.#guard();
     switch (write.kind) {
       case "create":
         return this.#create(write.object, write.status, signal);
@@ -75,7 +80,7 @@ export class Performer {
   }
 }
 
-export function keyOfWrite(write: Write): string {
+function keyOfWrite(write: Write): string {
   const { kind, name, namespace } = write.kind === "create" ? refOf(write.object) : write.object;
   return `${write.kind} ${kind} ${namespace ?? ""}/${name}`;
 }

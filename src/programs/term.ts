@@ -18,10 +18,8 @@ import { allocationEvents } from "../status/events.ts";
 import { poolWrites } from "../status/pool-status.ts";
 import { serviceWrites } from "../status/service-status.ts";
 import { configReader } from "./config-reader.ts";
-import { handedOver } from "./handover.ts";
 import type { Performer } from "./perform.ts";
 import { Reporter } from "./reporter.ts";
-import { Underway } from "./underway.ts";
 
 /** What a controller is at the moment. */
 export type Standing = "candidate" | "first pass" | "working";
@@ -35,7 +33,8 @@ interface TermContext {
   readonly states: Cache<ConfigurationState>;
   readonly isSynced: () => boolean;
   readonly client: KubeClient;
-  readonly performer: Performer;
+  /** Makes the work that writes take, under a guard that is asked right before each. */
+  readonly performer: (guard: () => void) => Performer;
   readonly metrics: ClientMetrics & { pools(counts: readonly PoolCounts[]): void };
   readonly log: Log;
 }
@@ -52,14 +51,14 @@ export async function serveTerm(
   leadership: Leadership,
   begin: (turns: Wake | undefined, standing: Standing) => void,
 ): Promise<void> {
-  const { namespace, owner, lbClass, world, states, isSynced, client, performer, metrics, log } = context;
+  const { namespace, owner, lbClass, world, states, isSynced, client, metrics, log } = context;
+  const performer = context.performer(() => assertProven(leadership));
   const turns = new Wake(windowMs, leadership.signal);
   const failed = (key: string, error: unknown, retryInMs: number) => {
     metrics.failure();
     log.warn({ write: key, error: errorText(error), retryInMs }, "write failed");
   };
   const work = new KeyedWork({ wake: turns, failed }, leadership.signal);
-  const underway = new Underway(leadership);
   const events = new EventRecorder({ client, component: eventSources.controller, log }, leadership.signal);
   const reporter = new Reporter(events, log);
   const read = configReader(undefined);
@@ -71,17 +70,17 @@ export async function serveTerm(
     if (!isSynced()) continue;
     const snapshot = world.snapshot();
     const { config, problems } = read(snapshot);
-    const result = allocate({ config, services: underway.asWritten(snapshot.services), lbClass, memory });
+    const result = allocate({ config, services: snapshot.services, lbClass, memory });
     memory = result.memory;
 
     const state = { component: { kind: "controller" }, namespace, owner, problems } as const;
     const existing = states.get(`${namespace}/${controllerStateName}`);
     const writes = [
-      ...serviceWrites(handedOver(result.outcomes)),
+      ...serviceWrites(result.outcomes),
       ...poolWrites(snapshot.pools, result.pools),
       ...configurationStateWrites({ ...state, now: new Date().toISOString(), existing }),
     ];
-    work.want(underway.watched(writes, performer.work(writes)));
+    work.want(performer.work(writes));
     reporter.tellProblems(problems);
     reporter.tell(allocationEvents(result.outcomes));
     metrics.turn();
@@ -91,4 +90,9 @@ export async function serveTerm(
   }
   begin(undefined, "candidate");
   await work.settled();
+}
+
+/** A process that was stopped for a while may wake up in the middle of a term that is over. */
+function assertProven(leadership: Leadership): void {
+  if (!leadership.isProven()) throw new Error("leadership is not proven");
 }

@@ -1,29 +1,54 @@
 import { type BackoffLimits, backoffMs } from "./backoff.ts";
 import { monotonicMs } from "./clock.ts";
 
-/** Remembers, for each key, when it may be tried again: what fails for one key never delays another. */
+/** So many successes in quick succession are free; after them the key is paced. */
+const freeRuns = 5;
+const quickMs = 1_000;
+
+/**
+ * Remembers, for each key, when it may be tried again: what fails for one key never delays another. A key that succeeds
+ * again and again is slowed down likewise: somebody else must be undoing the work.
+ */
 export class Attempts {
   readonly #limits: BackoffLimits;
-  readonly #failed = new Map<string, { readonly failures: number; readonly notBefore: number }>();
+  readonly #keys = new Map<string, { readonly failures: number; readonly runs: number; readonly notBefore: number }>();
 
   constructor(limits: BackoffLimits) {
     this.#limits = limits;
   }
 
-  /** Whether `key` has not failed, or its wait is over. */
+  /** Whether the wait of `key` is over, if it had one. */
   mayTry(key: string): boolean {
-    return monotonicMs() >= (this.#failed.get(key)?.notBefore ?? 0);
+    return monotonicMs() >= (this.#keys.get(key)?.notBefore ?? 0);
   }
 
   /** Notes a failure; returns the wait in milliseconds until the next try. */
   failed(key: string): number {
-    const failures = (this.#failed.get(key)?.failures ?? 0) + 1;
-    const wait = Math.ceil(backoffMs(failures, this.#limits));
-    this.#failed.set(key, { failures, notBefore: monotonicMs() + wait });
+    const failures = (this.#keys.get(key)?.failures ?? 0) + 1;
+    return this.#wait(key, { failures, runs: 0 }, failures);
+  }
+
+  /** Notes a success; returns the wait in milliseconds until the next try, mostly 0. */
+  succeeded(key: string): number {
+    const last = this.#keys.get(key);
+    const isQuick = last !== undefined && monotonicMs() - last.notBefore < quickMs;
+    const runs = isQuick ? last.runs + 1 : 1;
+    return this.#wait(key, { failures: 0, runs }, runs - freeRuns);
+  }
+
+  #wait(key: string, counts: { readonly failures: number; readonly runs: number }, step: number): number {
+    this.#sweep();
+    const wait = step > 0 ? Math.ceil(backoffMs(step, this.#limits)) : 0;
+    this.#keys.set(key, { ...counts, notBefore: monotonicMs() + wait });
     return wait;
   }
 
-  succeeded(key: string): void {
-    this.#failed.delete(key);
+  /** Keys that are through say nothing after a while; those of objects long gone must not pile up. */
+  #sweep(): void {
+    if (this.#keys.size < 1024) return;
+    const past = monotonicMs() - quickMs;
+    for (const [key, { failures, notBefore }] of this.#keys) {
+      if ((failures === 0 && notBefore < past) || notBefore < past - 10 * this.#limits.maxMs) this.#keys.delete(key);
+    }
   }
 }

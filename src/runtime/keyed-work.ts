@@ -57,8 +57,8 @@ export class KeyedWork {
   async #run(key: string, work: Work): Promise<void> {
     try {
       await work(this.#signal);
-      this.#attempts.succeeded(key);
-      this.#wake.wake();
+      // At once, unless this key keeps coming back.
+      this.#wake.wakeIn(this.#attempts.succeeded(key));
     } catch (error) {
       if (this.#signal.aborted) return;
       const wait = this.#attempts.failed(key);
