@@ -15,8 +15,10 @@ export interface Aliases {
 export function aliasesOf(objects: readonly Community[]): Aliases {
   const values = new Map<string, CommunityValue>();
   const owners = new Map<string, string>();
-  const problems = objects.toSorted(compareAge).flatMap((object) =>
-    entriesOf(object).flatMap((entry, i) => {
+  const problems = objects.toSorted(compareAge).flatMap((object) => {
+    const entries = entriesOf(object);
+    if (!entries) return [problemOf(object, noList)];
+    return entries.flatMap((entry, i) => {
       const path = `spec.communities[${i}]`;
       const { value: alias, problems: found } = readField(communityAlias, entry, path);
       const owner = alias && owners.get(alias.name);
@@ -26,15 +28,17 @@ export function aliasesOf(objects: readonly Community[]): Aliases {
         owners.set(alias.name, object.metadata.name);
       }
       return all.map((problem) => problemOf(object, problem));
-    }),
-  );
+    });
+  });
   return { values, problems };
 }
 
-const entriesOf = (object: Community): readonly unknown[] => {
-  const entries: unknown = object.spec?.communities;
-  return Array.isArray(entries) ? entries : [];
+const entriesOf = (object: Community): readonly unknown[] | undefined => {
+  const entries: unknown = object.spec?.communities ?? [];
+  return Array.isArray(entries) ? entries : undefined;
 };
+
+const noList = refused("spec.communities", "Invalid", "has the wrong type; write a list");
 
 const duplicate = (field: string, name: string, owner: string) =>
   refused(
