@@ -44,7 +44,7 @@ export type Step =
 /**
  * The steps from what runs to what is wanted; none when they are equal.
  *
- * Order: withdrawals that nothing else depends on; objects before what refers to them; new lines before old ones go; all
+ * Order: prefixes and neighbors that go; objects before what refers to them; new lines before old ones go; all
  * prefixes before a neighbor; at last what is no longer referred to. Two things can't be added before they are removed: a router
  * that changes its AS number and a neighbor that changes `remote-as`; both end their sessions in any case.
  */
@@ -151,6 +151,7 @@ function routeMapEdits(running: Block, wanted: Block): Step[] {
 }
 
 interface RouterChange {
+  /** Prefixes and neighbors that go: a neighbor must not hear of what others are about to be told. */
   readonly withdrawals: readonly Step[];
   /** The router itself, its settings and its prefixes. */
   readonly prefixes: readonly Step[];
@@ -165,22 +166,25 @@ function routerChange(line: string, running: Block | undefined, wanted: Block): 
     families.map((family, i) => lines("bgpd", [line, familyLine(family)], bodyOf(family, i)));
   const gone = [...old.neighbors.keys()].filter((neighbor) => !next.neighbors.has(neighbor));
   return {
-    withdrawals: inFamilies((_, i) => networks[i]?.withdrawn ?? []),
-    prefixes: [
-      // Named in a step of its own: a router may be wanted with no line in it.
-      lines("bgpd", [], running ? [] : [line]),
-      lines("bgpd", [line], added(old.settings, next.settings)),
-      ...inFamilies((_, i) => networks[i]?.set ?? []),
-      ...(running ? [] : settled(line, networks)),
-    ],
-    neighbors: [...next.neighbors.keys()].flatMap((neighbor) => neighborSteps(line, neighbor, old, next)),
-    removals: [
+    withdrawals: [
+      ...inFamilies((_, i) => networks[i]?.withdrawn ?? []),
       lines(
         "bgpd",
         [line],
         gone.map((neighbor) => `no neighbor ${neighbor}`),
       ),
+    ],
+    prefixes: [
+      // Named in a step of its own: a router may be wanted with no line in it.
+      lines("bgpd", [], running ? [] : [line]),
+      lines("bgpd", [line], added(old.settings, next.settings)),
+      ...inFamilies((_, i) => networks[i]?.set ?? []),
+      // Before any new neighbor starts: a group's number may have passed to one that never was to hear of these.
       ...inFamilies((_, i) => networks[i]?.covered ?? []),
+      ...(running ? [] : settled(line, networks)),
+    ],
+    neighbors: [...next.neighbors.keys()].flatMap((neighbor) => neighborSteps(line, neighbor, old, next)),
+    removals: [
       ...inFamilies((family) => removed(old[family].others, next[family].others)),
       lines("bgpd", [line], removed(old.settings, next.settings)),
     ],

@@ -1,7 +1,7 @@
 import type { PathAttributes, Router } from "../announce/desired.ts";
-import type { Prefix } from "../net/prefix.ts";
+import { type Prefix, prefixFamily } from "../net/prefix.ts";
 import { compareText, sortedBy } from "../std/order.ts";
-import { neighborOf, outboundMap } from "./render/neighbor.ts";
+import { familiesOf, neighborOf, outboundMap } from "./render/neighbor.ts";
 import { type Block, networkGroup, networkPrefix, plainLines, readRouterLine } from "./tree.ts";
 
 /**
@@ -149,12 +149,14 @@ interface WantedGroup {
   readonly content: string;
 }
 
-/** Prefixes of one router by what its peers get. */
+/** Prefixes of one router by what its peers get. A prefix of a family that a session doesn't carry is not for that peer. */
 function matrixOf({ vrf, peers }: Router): WantedGroup[] {
   const recipes = new RecipeTable();
   const rows = new Map<Prefix, string>();
-  for (const [i, { paths }] of peers.entries()) {
+  for (const [i, { peer, paths }] of peers.entries()) {
+    const carried = familiesOf(peer);
     for (const { prefix, attributes } of paths) {
+      if (carried.length < 2 && !carried.includes(prefixFamily(prefix))) continue;
       rows.set(prefix, `${rows.get(prefix) ?? ""}${i}=${recipes.indexOf(attributes)};`);
     }
   }
