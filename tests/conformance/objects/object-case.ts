@@ -29,7 +29,7 @@ export interface Expected {
   readonly name?: string;
   readonly labels?: Readonly<Record<string, string>>;
   /** The spec before: the case is an edit of it. */
-  readonly from?: unknown;
+  readonly from?: object;
   /** Written as the status subresource of an object that is there; the case is about it then. */
   readonly status?: unknown;
   /** The status before. */
@@ -74,7 +74,7 @@ export const oldPeerCase = (says: string, spec: object, expected: Expected = {})
   rowOf(bgpPeerV1beta1)(says, { ...session, ...spec }, editOf(expected));
 
 const editOf = (expected: Expected): Expected =>
-  expected.from ? { ...expected, from: { ...session, ...(expected.from as object) } } : expected;
+  expected.from ? { ...expected, from: { ...session, ...expected.from } } : expected;
 
 /** `spec` without the fields that are undefined in it, as JSON has it. */
 export const plain = (value: unknown): unknown =>

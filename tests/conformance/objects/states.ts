@@ -12,8 +12,7 @@ const withCondition = (change: object) => ({ status: { conditions: [{ ...conditi
 const counts = { assignedIPv4: 1, assignedIPv6: 0, availableIPv4: 255, availableIPv6: 0 };
 const pool = { addresses: ["10.0.0.0/24"] };
 
-/** What the programs write: only the schema judges it. */
-export const stateCases: readonly ObjectCase[] = [
+const cases: readonly ObjectCase[] = [
   poolCase("a pool's counts", pool, { status: counts }),
   poolCase("a pool's counts, one missing", pool, {
     status: { ...counts, availableIPv6: undefined },
@@ -71,3 +70,9 @@ export const stateCases: readonly ObjectCase[] = [
     { status: { ...holder, interfaces: ["eth0"] }, schema: "status.interfaces[0] in body must be of type object" },
   ),
 ];
+
+/**
+ * What the programs write: only the schema judges it. Each has a name of its own, since kubectl's refusals of a status
+ * don't name the file.
+ */
+export const stateCases: readonly ObjectCase[] = cases.map((one, i) => ({ ...one, name: `state-${i}` }));

@@ -30,7 +30,7 @@ export const inNamespace = (object: KubeObject, namespace: string): KubeObject =
 /** An object as it is stored. */
 export const stored = (object: KubeObject): KubeObject =>
   object.apiVersion === apiVersionOf(bgpPeerV1beta1) && object.kind === bgpPeerV1beta1.kind
-    ? fromV1beta1(object as Parameters<typeof fromV1beta1>[0])
+    ? fromV1beta1(object)
     : object;
 
 const lists = {

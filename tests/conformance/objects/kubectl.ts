@@ -1,0 +1,198 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { ConvertCustom } from "../../../lab/control-plane/api/crds.ts";
+import type { Admit } from "../../../lab/control-plane/api/hooks.ts";
+import { type ControlPlane, startControlPlane } from "../../../lab/control-plane/server.ts";
+import type { ApiObject, LocalApi, PodRuntime, ResourceId } from "../../../lab/control-plane/types.ts";
+import { toV1beta1 } from "../../../src/api/conversion.ts";
+import { group } from "../../../src/api/kind.ts";
+import type { KubeObject } from "../../../src/api/object.ts";
+import { type ObjectCase, plain } from "./object-case.ts";
+import { table } from "./table.ts";
+import { inNamespace, isRead, namespaces, nodes, objectOf, stored } from "./world.ts";
+
+/** How an API server is made for the table. */
+export interface Cluster {
+  /** Where the objects of the case with this number live. */
+  readonly namespaceOf: (number: number) => string;
+  readonly admit?: Admit;
+  readonly convert: ConvertCustom;
+}
+
+/** What kubectl said of one object, and what the API has of it and beside it then. */
+export interface Applied {
+  readonly error: string | undefined;
+  readonly object: ApiObject | undefined;
+  /** All that a configuration is read from, in the namespace of the case. */
+  readonly world: readonly KubeObject[];
+}
+
+/** Each case in a namespace of its own, no webhooks; conversion without the wire between. */
+export const withoutWebhooks: Cluster = {
+  namespaceOf: (number) => `case-${number}`,
+  convert: (_crd, objects, toVersion) =>
+    Promise.resolve(
+      objects.map((object) => {
+        const v1beta2 = stored(object);
+        return (toVersion === "v1beta1" ? toV1beta1(v1beta2).peer : v1beta2) as unknown as ApiObject;
+      }),
+    ),
+};
+
+/**
+ * Applies the whole table to a control plane of its own, with four runs of kubectl: definitions, what was before, the
+ * objects, their status.
+ */
+export async function applyTable(cluster: Cluster): Promise<readonly Applied[]> {
+  await using desk = await openDesk();
+  const stop = new AbortController();
+  const options = { host: "127.0.0.1", port: 0, certNames: [], runtime: noPods, signal: stop.signal };
+  const { admit, convert } = cluster;
+  const plane = await startControlPlane({ ...options, convert, ...(admit && { admit }) });
+  try {
+    await writeFile(join(desk.directory, "kubeconfig"), plane.kubeconfig());
+    await furnish(plane.api, cluster);
+    return await applyAll(desk, plane, cluster);
+  } finally {
+    await plane.close();
+  }
+}
+
+async function applyAll(desk: Desk, { api }: ControlPlane, { namespaceOf }: Cluster): Promise<readonly Applied[]> {
+  const refusal = await kubectl(desk.directory, ["apply", "-f", definitions]);
+  if (refusal !== "") throw new Error(refusal);
+  const before = await desk.apply(
+    "before",
+    table.flatMap((one, i) => earlier(one, i, namespaceOf(i))),
+  );
+  const mishap = [...before.errors.values(), ...before.unplaced];
+  if (mishap.length > 0) throw new Error(`the objects beside the tested ones are refused:\n${mishap.join("\n")}`);
+  for (const [i, one] of table.entries()) {
+    if (one.statusFrom === undefined) continue;
+    const patch = { status: one.statusFrom };
+    await api.patch(resourceOf(one), namespaceOf(i), one.name ?? "tested", patch, { subresource: "status" });
+  }
+
+  const specs = table.map((one, i) => objectOf(one, namespaceOf(i), one.spec));
+  const applied = await desk.apply(
+    "objects",
+    specs.flatMap((object, i) => (table[i]?.status ? [] : file(i, object))),
+  );
+  const states = specs.flatMap((object, i) => (table[i]?.status ? file(i, withStatus(object, table[i].status)) : []));
+  const written = await desk.apply("status", states, ["--server-side", "--subresource=status", "--force-conflicts"]);
+  const unplaced = [...applied.unplaced, ...written.unplaced];
+  if (unplaced.length > 0) throw new Error(`kubectl says of no object in particular:\n${unplaced.join("\n")}`);
+
+  return table.map((one, i) => ({
+    error: applied.errors.get(i) ?? written.errors.get(i),
+    object: api.get(resourceOf(one), namespaceOf(i), one.name ?? "tested"),
+    world: worldIn(api, namespaceOf(i)),
+  }));
+}
+
+interface File {
+  readonly number: number;
+  readonly object: KubeObject;
+}
+const withStatus = (object: KubeObject, status: unknown): KubeObject =>
+  ({ ...object, status: plain(status) }) as KubeObject;
+const file = (number: number, object: KubeObject): readonly File[] => [{ number, object }];
+
+/** What is there before the object of a case: those beside it, and its own former self. */
+function earlier(one: ObjectCase, number: number, namespace: string): readonly File[] {
+  const { beside = [], from, status, spec } = one;
+  const former = from ?? (status ? spec : undefined);
+  const self = from || status ? [objectOf(one, namespace, former)] : [];
+  const objects = [...beside.map((object) => inNamespace(object, namespace)), ...self];
+  return objects.map((object) => ({ number, object }));
+}
+
+const resourceOf = ({ kind }: ObjectCase): ResourceId => ({ group, resource: kind.plural });
+
+function worldIn(api: LocalApi, namespace: string): readonly KubeObject[] {
+  const kinds = new Set(table.flatMap((one) => (isRead(one.kind.kind) ? [one.kind.plural] : [])));
+  const own = [...kinds].flatMap((resource) => api.list({ group, resource }, { namespace }));
+  return [...own, ...api.list({ group: "", resource: "secrets" }, { namespace })];
+}
+
+const definitions = join(import.meta.dirname, "../../../manifests/metallb-crds.yaml");
+
+async function furnish(api: LocalApi, { namespaceOf }: Cluster): Promise<void> {
+  const create = (resource: string, object: unknown) => api.create({ group: "", resource }, object as ApiObject);
+  for (const node of nodes) await create("nodes", node);
+  for (const namespace of namespaces) await create("namespaces", namespace);
+  for (const name of new Set(table.map((_, i) => namespaceOf(i)))) {
+    await create("namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  }
+}
+
+/** Runs kubectl on files in a directory of its own. */
+interface Desk extends AsyncDisposable {
+  readonly directory: string;
+  apply(name: string, files: readonly File[], flags?: readonly string[]): Promise<Outcome>;
+}
+
+interface Outcome {
+  /** By number of the case. */
+  readonly errors: ReadonlyMap<number, string>;
+  readonly unplaced: readonly string[];
+}
+
+async function openDesk(): Promise<Desk> {
+  const directory = await mkdtemp(join(tmpdir(), "objects-"));
+  return {
+    directory,
+    async apply(name, files, flags = []) {
+      await mkdir(join(directory, name));
+      const writes = files.map(({ number, object }, i) =>
+        writeFile(join(directory, name, `${number}-${i}.json`), JSON.stringify(object)),
+      );
+      await Promise.all(writes);
+      return outcomeOf(await kubectl(directory, ["apply", ...flags, "-f", join(directory, name)]), files);
+    },
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
+  };
+}
+
+/** Each error names the file or, when it is of server-side apply, the object only; it may go on over several lines. */
+function outcomeOf(stderr: string, files: readonly File[]): Outcome {
+  const errors = new Map<number, string>();
+  const unplaced: string[] = [];
+  for (const message of stderr.split(/^(?=Error|error|Warning|The |Unable)/m)) {
+    const path = /\/(\d+)-\d+\.json/.exec(message)?.[1];
+    const named = files.filter(({ object }) => message.includes(`"${object.metadata.name}" is invalid`));
+    const number = path ?? (named.length === 1 ? named[0]?.number : undefined);
+    if (message.startsWith("Warning") || message.trim() === "") continue;
+    if (number === undefined) unplaced.push(message);
+    else errors.set(Number(number), message);
+  }
+  return { errors, unplaced };
+}
+
+/** What kubectl writes to stderr. */
+async function kubectl(directory: string, args: readonly string[]): Promise<string> {
+  const env = { PATH: process.env["PATH"], HOME: directory, KUBECONFIG: join(directory, "kubeconfig") };
+  const child = spawn(program(), args, { env, stdio: ["ignore", "ignore", "pipe"] });
+  const [stderr] = await Promise.all([text(child.stderr), once(child, "close")]);
+  return stderr;
+}
+
+/** Pinned by scripts/setup.sh; a missing program fails the suite. */
+function program(): string {
+  const path = process.env["MLB_KUBECTL"] ?? join(import.meta.dirname, "../../../.cache/bin/kubectl");
+  if (!existsSync(path)) throw new Error(`${path} is missing: run scripts/setup.sh, or set MLB_KUBECTL`);
+  return path;
+}
+
+const noPods: PodRuntime = {
+  exec: () => Promise.reject(new Error("no pods here")),
+  // oxlint-disable-next-line require-yield
+  logs: async function* () {
+    throw new Error("no pods here");
+  },
+};
