@@ -21,7 +21,7 @@ export interface Host {
   readonly addresses: readonly [v4: string, v6: string];
 }
 
-/** On every node's loopback: where the API server answers. The lab's control plane has no machine of its own. */
+/** In every node's own network: where the API server answers. The lab's control plane has no machine of its own. */
 export const CONTROL_PLANE_ADDRESS = "172.31.0.1";
 
 const ROUTER: readonly [string, string] = ["10.0.0.1", "fd00:10::1"];
@@ -83,7 +83,8 @@ function wireNode(router: string, node: LabNode, index: number, all: readonly La
   ip(router, [`link set ${port} master lan`, `link set ${port} up`]);
   ip(node.netns, [
     "link set eth0 up",
-    `addr add ${CONTROL_PLANE_ADDRESS}/32 dev lo`,
+    // A route, not an address: FRR would take an address of the loopback for its router ID, the same on every node.
+    `route add local ${CONTROL_PLANE_ADDRESS}/32 dev lo`,
     ...addresses("eth0", node.addresses, 24),
     ...defaultRoutes(ROUTER),
     ...all.filter((other) => other !== node).flatMap(podRoutes),
