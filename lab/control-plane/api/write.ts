@@ -99,7 +99,7 @@ export function createWriter(deps: {
 
   async function insert(target: Target, object: ApiObject, entries: Entries, caller: Caller): Promise<ApiObject> {
     const { kind } = target;
-    const stored = await toStored(kind, object);
+    const stored = await forStorage(target, object, undefined);
     if (kind.subresources.includes("status") && kind.resource !== "nodes") delete stored["status"];
     const metadata = without(stored.metadata, "deletionTimestamp", "deletionGracePeriodSeconds");
     stored.metadata = { ...metadata, uid: randomUUID(), creationTimestamp: timestamp(deps.now()) };
@@ -122,7 +122,7 @@ export function createWriter(deps: {
   ): Promise<ApiObject> {
     return retried(target, name, caller, async (live, shown) => {
       const wanted = readable(target, change(shown), caller);
-      const next = await merged(target, live, wanted);
+      const next = await merged(target, live, wanted, shown);
       const ready = await decided(target, next, live, caller);
       setEntries(ready, tracked(target, live, ready, caller));
       return ready;
@@ -148,7 +148,7 @@ export function createWriter(deps: {
       const result = run(shown);
       const entries = result.metadata.managedFields;
       const wanted = readable(target, result, { ...caller, fieldValidation: "Ignore" });
-      const ready = await decided(target, await merged(target, live, wanted), live, caller);
+      const ready = await decided(target, await merged(target, live, wanted, shown), live, caller);
       setEntries(ready, entries);
       return ready;
     });
@@ -190,10 +190,10 @@ export function createWriter(deps: {
   }
 
   /** The live object with the parts that this request may change, in the storage version. */
-  async function merged(target: Target, live: ApiObject, wanted: ApiObject): Promise<ApiObject> {
+  async function merged(target: Target, live: ApiObject, wanted: ApiObject, shown: ApiObject): Promise<ApiObject> {
     const { kind, subresource } = target;
     checkPreconditions(kind, live, wanted);
-    const next = await toStored(kind, wanted);
+    const next = await forStorage(target, wanted, shown);
     if (subresource === "status") {
       const managedFields = next.metadata.managedFields;
       return {
@@ -208,6 +208,17 @@ export function createWriter(deps: {
     }
     next.metadata = keptMetadata(next.metadata, live.metadata);
     return next;
+  }
+
+  /** In the storage version, its defaults filled in; what came in another version is first held against that one's schema. */
+  async function forStorage(target: Target, object: ApiObject, shown: ApiObject | undefined): Promise<ApiObject> {
+    const { kind, version } = target;
+    if (!kind.custom || version.storage) return toStored(kind, object);
+    const causes = validateObject(version.schema, components, object, shown);
+    if (causes.length > 0) throw invalid(kind, object.metadata.name, causes);
+    const stored = await toStored(kind, object);
+    defaultObject(storedSchema(kind), components, stored);
+    return stored;
   }
 
   /** Kind rules, validation and admission; what admission changed is defaulted and validated again. */

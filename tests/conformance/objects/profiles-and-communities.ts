@@ -129,7 +129,7 @@ export const profileAndCommunityCases: readonly ObjectCase[] = [
     "a map in place of the list",
     { communities: { a: "1:1" } },
     {
-      schema: "spec.communities in body must be of type array",
+      schema: 'unknown field "spec.communities.a"',
       refused: "spec.communities has the wrong type; write a list",
     },
   ),
