@@ -14,6 +14,7 @@ guide: ## The guide, start to end, unattended; transcript in .cache/guide-transc
 
 test: ## Everything installed, every test run
 	@sh scripts/setup.sh
+	@sh scripts/setup.sh vm
 	@exec $(NODE) scripts/test.ts
 
 check: ## Types, lint, format, architecture, unit tests, generated files: under a minute, no root

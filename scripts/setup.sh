@@ -4,6 +4,8 @@
 #
 #   scripts/setup.sh            Debian packages, npm packages, kubectl and helm
 #   scripts/setup.sh npm        only what `make check` needs
+#   scripts/setup.sh vm         what the tests of tests/generations need besides: a tree with FRR 10.3, and a virtual
+#                               machine whose kernel has VRF devices and lossy links
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p .cache/bin
@@ -40,21 +42,12 @@ apt_install() {
   fi
 }
 
+# Installs the packages of the lines `program package` of standard input whose program isn't there.
 packages() {
   missing=
   while read -r program package; do
     command -v "$program" >/dev/null || [ -x "$program" ] || missing="$missing $package"
-  done <<'LIST'
-ip iproute2
-/usr/lib/frr/bgpd frr
-runc runc
-nft nftables
-nginx nginx-light
-curl curl
-unzip unzip
-ping iputils-ping
-script bsdutils
-LIST
+  done
   # shellcheck disable=SC2086
   [ -z "$missing" ] || apt_install $missing
 }
@@ -85,9 +78,29 @@ kubernetes_tools() {
 case "${1:-all}" in
 npm) npm_packages ;;
 all)
-  packages
+  packages <<'LIST'
+ip iproute2
+/usr/lib/frr/bgpd frr
+runc runc
+nft nftables
+nginx nginx-light
+curl curl
+unzip unzip
+ping iputils-ping
+script bsdutils
+LIST
   npm_packages
   kubernetes_tools
   ;;
-*) die "unknown part '$1': use 'npm' or nothing" ;;
+vm)
+  packages <<'LIST'
+mmdebstrap mmdebstrap
+qemu-system-x86_64 qemu-system-x86
+cpio cpio
+xz xz-utils
+LIST
+  npm_packages
+  sh scripts/frr10-root.sh vm
+  ;;
+*) die "unknown part '$1': use 'npm', 'vm' or nothing" ;;
 esac
