@@ -37,7 +37,7 @@ function run(path: Lines[], line: string): Lines[] {
     parent.set(line, body);
     return [...path.slice(0, depth + 1), body];
   }
-  if (/^(no )?route-map /.test(line) || /^no router bgp /.test(line)) {
+  if (/^(no )?route-map /.test(line) || line.startsWith("no router bgp ")) {
     path[0]?.delete(line.replace(/^no /, ""));
     return path.slice(0, 1);
   }

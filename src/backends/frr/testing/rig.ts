@@ -1,0 +1,180 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Block, Tree } from "../../../frr/tree.ts";
+import { parseRunning, parseZebra } from "../../../frr/parse.ts";
+import { VtySession } from "../../../vty/session.ts";
+
+type End = "node" | "router";
+type DaemonName = "zebra" | "bgpd" | "bfdd" | "staticd";
+
+const patience = AbortSignal.timeout(600_000);
+
+/** Two namespaces on one veth: our FRR, which listens on nothing (10.0.0.2, fd00::2), and a router (10.0.0.1, fd00::1). */
+export class Rig implements AsyncDisposable {
+  readonly #directory = mkdtempSync(join(tmpdir(), "frr-rig-"));
+  readonly #names: Readonly<Record<End, string>>;
+
+  static async start(): Promise<Rig> {
+    const rig = new Rig();
+    for (const end of ["node", "router"] as const) {
+      for (const daemon of ["zebra", "bgpd", "bfdd", "staticd"] as const) rig.startDaemon(end, daemon);
+    }
+    await eventually("the daemons answer", () =>
+      ["node", "router"].every((end) => existsSync(join(rig.socketDir(end as End), "bfdd.vty"))),
+    );
+    return rig;
+  }
+
+  private constructor() {
+    this.#names = { node: `vt-n${process.pid}`, router: `vt-r${process.pid}` };
+    const { node, router } = this.#names;
+    for (const name of [node, router]) ip("netns", "add", name);
+    ip("link", "add", "eth0", "netns", node, "type", "veth", "peer", "name", "eth0", "netns", router);
+    this.#configure("node", "10.0.0.2/24", "fd00::2/64");
+    this.#configure("router", "10.0.0.1/24", "fd00::1/64");
+    execFileSync("chmod", ["755", this.#directory]);
+    for (const end of ["node", "router"] as const) {
+      mkdirSync(this.socketDir(end));
+      writeFileSync(join(this.socketDir(end), "empty.conf"), "");
+      execFileSync("chown", ["-R", "frr:frr", this.socketDir(end)]);
+    }
+  }
+
+  #configure(end: End, ...addresses: readonly string[]): void {
+    const name = this.#names[end];
+    for (const address of addresses)
+      ip("-n", name, "address", "add", address, "dev", "eth0", ...(address.includes(":") ? ["nodad"] : []));
+    for (const device of ["lo", "eth0"]) ip("-n", name, "link", "set", device, "up");
+  }
+
+  socketDir(end: End): string {
+    return join(this.#directory, end);
+  }
+
+  startDaemon(end: End, daemon: DaemonName): void {
+    const directory = this.socketDir(end);
+    const own = {
+      zebra: [],
+      bgpd: end === "node" ? ["-p", "0"] : [],
+      bfdd: ["--bfdctl", join(directory, "bfdd.sock")],
+      staticd: [],
+    };
+    const common = [
+      "-d",
+      "-P",
+      "0",
+      "--vty_socket",
+      directory,
+      "-z",
+      join(directory, "zserv.api"),
+      "-i",
+      this.#pidFile(end, daemon),
+      "-f",
+      join(directory, "empty.conf"),
+    ];
+    const logging = ["--log", `file:${join(directory, `${daemon}.log`)}`];
+    execFileSync(
+      "ip",
+      ["netns", "exec", this.#names[end], `/usr/lib/frr/${daemon}`, ...common, ...own[daemon], ...logging],
+      { stdio: "ignore" },
+    );
+  }
+
+  /** Like a crash: the daemon says no goodbye. */
+  kill(end: End, daemon: DaemonName): void {
+    process.kill(Number(readFileSync(this.#pidFile(end, daemon), "utf8")), "SIGKILL");
+  }
+
+  #pidFile = (end: End, daemon: DaemonName): string => join(this.socketDir(end), `${daemon}.pid`);
+
+  /** Runs commands one after another, as a person in vtysh would; the last one's output. */
+  async vty(end: End, daemon: DaemonName, ...commands: readonly string[]): Promise<string> {
+    const session = await VtySession.open({ path: join(this.socketDir(end), `${daemon}.vty`), window: 1 }, patience);
+    try {
+      let output = "";
+      for (const command of commands) output = await session.run(command, patience);
+      return output;
+    } finally {
+      session.close();
+    }
+  }
+
+  async json(end: End, daemon: DaemonName, command: string): Promise<Record<string, unknown>> {
+    return JSON.parse(await this.vty(end, daemon, command)) as Record<string, unknown>;
+  }
+
+  /** Our FRR's running configuration. */
+  async running(): Promise<Tree> {
+    const read = (daemon: DaemonName): Promise<string> => this.vty("node", daemon, "show running-config");
+    const of = async (daemon: "bgpd" | "bfdd"): Promise<Block> => parseRunning(daemon, await read(daemon));
+    return { zebra: parseZebra(await read("zebra")), bgpd: await of("bgpd"), bfdd: await of("bfdd") };
+  }
+
+  /** Prefixes in the router's table. */
+  async routes(family = "ipv4"): Promise<string[]> {
+    const { routes } = await this.json("router", "bgpd", `show bgp ${family} unicast json`);
+    return Object.keys((routes as Record<string, unknown> | undefined) ?? {}).toSorted();
+  }
+
+  /** What the router holds of a prefix; `undefined` when it has no route. */
+  async route(
+    prefix: string,
+  ): Promise<{ readonly communities: string; readonly large: string; readonly localPref: number } | undefined> {
+    const family = prefix.includes(":") ? "ipv6" : "ipv4";
+    const { paths } = await this.json("router", "bgpd", `show bgp ${family} unicast ${prefix} json`);
+    const path = (paths as ShownPath[] | undefined)?.[0];
+    if (path === undefined) return undefined;
+    return {
+      communities: path.community?.string ?? "",
+      large: path.largeCommunity?.string ?? "",
+      localPref: path.locPrf ?? 0,
+    };
+  }
+
+  /** Lines of the router's log from `from` (a former length) on. */
+  routerLog(from = 0): string {
+    return readFileSync(join(this.socketDir("router"), "bgpd.log"), "utf8").slice(from);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const end of ["node", "router"] as const) {
+      for (const daemon of ["staticd", "bfdd", "bgpd", "zebra"] as const) {
+        if (existsSync(this.#pidFile(end, daemon))) {
+          try {
+            this.kill(end, daemon);
+          } catch {
+            // It ended before.
+          }
+        }
+      }
+      spawnSync("ip", ["netns", "delete", this.#names[end]]);
+    }
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+interface ShownPath {
+  readonly community?: { readonly string: string };
+  readonly largeCommunity?: { readonly string: string };
+  readonly locPrf?: number;
+}
+
+const ip = (...args: readonly string[]): void =>
+  void execFileSync("ip", args, { stdio: ["ignore", "ignore", "inherit"] });
+
+/** Waits until `holds` is true; how long it took, in milliseconds. */
+export async function eventually(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  limitMs = 20_000,
+): Promise<number> {
+  const start = performance.now();
+  while (!(await holds())) {
+    if (performance.now() - start > limitMs) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await wait(1);
+  }
+  return performance.now() - start;
+}
