@@ -55,6 +55,9 @@ async function summarize(running: Lab): Promise<void> {
   ]);
   const folder = guideFolder(running);
   await running.run("kubectl", "apply", ...files.map((file) => (file === "-f" ? file : join(folder, file))));
+  for (const part of ["deployment/metallb-controller", "daemonset/metallb-speaker"]) {
+    await running.run("kubectl", "rollout", "status", "-n", "metallb-system", part, "--timeout=60s");
+  }
   const { added, removed } = await measureAnnouncements(running, SAMPLES, stop.signal);
   say(
     `From a Service's creation to its route in the router's table, ${SAMPLES} times: median ${ms(added.median)}, worst ${ms(added.worst)}.\n` +

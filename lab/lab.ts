@@ -14,6 +14,7 @@ import type { ConvertCustom } from "./control-plane/api/crds.ts";
 import { startControllers } from "./control-plane/controllers/start.ts";
 import { startControlPlane } from "./control-plane/server.ts";
 import { ApiStatusError, type LocalApi, type PodRuntime, type ServiceDialer } from "./control-plane/types.ts";
+import { buildPrograms } from "../scripts/build.ts";
 import { agentDir, claimInstance, type Instance } from "./instance.ts";
 import { startProxy } from "./proxy/proxy.ts";
 import { connectIn, listenIn } from "./topology/netns.ts";
@@ -96,6 +97,8 @@ export async function startLab(options: {
   });
   undo.defer(() => controlPlane.close());
   const { api } = controlPlane;
+  const programs = join(instance.runDir, "programs");
+  await buildPrograms(programs);
   addresses.follow(api, signal);
   const dial = serviceDialer(api, topology);
   later.admission = createAdmission({ api, dial });
@@ -119,7 +122,7 @@ export async function startLab(options: {
     api,
     nodes: topology.nodes,
     runDir: agentDir(instance.runDir),
-    images: defaultImages(),
+    images: defaultImages(programs),
     apiServer: { host: SERVICE_HOST, port: 443, caPem: controlPlane.caPem },
     issueToken: (namespace, account) => controlPlane.issueToken(namespace, account),
     log: tell,

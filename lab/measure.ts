@@ -4,7 +4,7 @@ import type { Lab } from "./lab.ts";
 
 const SERVICES = { group: "", resource: "services" };
 /** A route that takes longer than this is not late but missing. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 /** Milliseconds; `worst` of all samples. */
 export interface Spread {

@@ -42,7 +42,7 @@ beforeAll(async () => {
     api: cluster.api,
     nodes: [node],
     runDir,
-    images: defaultImages(),
+    images: defaultImages("/nowhere"),
     apiServer: { host: "10.96.0.1", port: 443, caPem: cluster.caPem },
     issueToken: (namespace, account) => cluster.issueToken(namespace, account),
     log: (message, fields) => console.error(message, fields),

@@ -18,13 +18,17 @@ export function findImage(table: ImageTable, reference: string): Image | { reado
   return { problem: `the lab has no image "${name}" (it knows ${known}); nothing is pulled from a registry` };
 }
 
-/** The images of our manifests and of the guide, as programs of this machine. */
-export function defaultImages(): ImageTable {
+/**
+ * The images of our manifests and of the guide, as programs of this machine.
+ *
+ * @param programs Folder of the bundled controller and speaker (scripts/build.ts).
+ */
+export function defaultImages(programs: string): ImageTable {
   const repository = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "");
   const node = nodeBinary(repository);
   const program = (name: string): Image => ({
-    entrypoint: [node, "--max-semi-space-size=1", path.join(repository, `src/programs/${name}.ts`)],
-    mounts: [repository, node],
+    entrypoint: [node, "--max-semi-space-size=1", "--enable-source-maps", path.join(programs, `${name}.mjs`)],
+    mounts: [programs, node],
   });
   const shell: Image = { entrypoint: [], cmd: ["sh"] };
   return {
@@ -32,7 +36,7 @@ export function defaultImages(): ImageTable {
     speaker: program("speaker"),
     frr: {
       entrypoint: ["/usr/lib/frr/docker-start"],
-      mounts: [repository, node],
+      mounts: [repository],
       links: {
         "/usr/lib/frr/docker-start": path.join(repository, "images/frr/docker-start"),
         "/usr/local/bin/frr-probe": path.join(repository, "images/frr/frr-probe"),

@@ -63,7 +63,7 @@ function start(spec: PodSpec, metadata: Partial<Pod["metadata"]> = {}): Started 
   const runner = new PodRunner(pod, {
     node: NODE,
     paths,
-    images: defaultImages(),
+    images: defaultImages("/nowhere"),
     sources: {
       apiServer: { host: "10.96.0.1", port: 443, caPem: "the CA" },
       configMap: (namespace, name) => objects.get(`ConfigMap ${namespace}/${name}`),

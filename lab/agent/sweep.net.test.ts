@@ -35,7 +35,7 @@ const pod = {
 const runner = new PodRunner(pod, {
   node,
   paths: await prepareRunDir(dir),
-  images: defaultImages(),
+  images: defaultImages("/nowhere"),
   sources: { apiServer: { host: "10.96.0.1", port: 443, caPem: "" }, issueToken: () => "", configMap() {}, secret() {} },
   addresses: new PodAddresses(node.podCIDRs),
   backOff: { initialMs: 100, maxMs: 100 },
