@@ -9,7 +9,7 @@ import type { AllocationResult, AssignmentState, Memory, Note, Outcome, Refusal,
 import { serve } from "./serve.ts";
 import { deprecatedAnnotations, ownAddresses, quoted, readWish } from "./wish.ts";
 
-export interface AllocationInput {
+interface AllocationInput {
   readonly config: Pick<Config, "pools">;
   readonly services: readonly Service[];
   /** The class that we serve; empty: Services without a class. */

@@ -43,15 +43,20 @@ export const compareAge = (a: Entry, b: Entry): number =>
 
 const createdAt = ({ wish }: Entry): string => wish.service.metadata.creationTimestamp ?? "";
 
-function keepCurrent(market: Market, entry: Entry): void {
-  const { wish, before, notes } = entry;
+/**
+ * What the last pass gave comes before what the status says: that is older, or somebody else's edit.
+ *
+ * Differs: MetalLB takes over an edited status where the addresses in it are free.
+ */
+function keepCurrent(market: Market, { wish, before, remembered, notes }: Entry): void {
   if (!wish.shape.ok && wish.shape.error.kind !== "undeterminable") return;
-  const current = before.flatMap((text) => parseAddress(text) ?? []);
-  if (hasRepeatedFamily(current)) notes.push(strangeFamilies(before));
-  const { kept, causes } = keepable(market, wish, current);
+  const named = before.flatMap((text) => parseAddress(text) ?? []);
+  if (hasRepeatedFamily(named)) notes.push(strangeFamilies(before));
+  const given = remembered?.isAssigned ? remembered.addresses : [];
+  const { kept, causes } = keepable(market, wish, [...new Set([...given, ...named])]);
   if (kept.length > 0) market.ledger.hold(wish.claim, kept);
-  const [cause] = causes;
-  if (cause !== undefined) notes.push(cleared(wish.key, cause));
+  const [cause] = causes.filter(({ address }) => named.includes(address));
+  if (cause !== undefined) notes.push(cleared(wish.key, cause.text));
 }
 
 function reserveNamed({ ledger }: Market, { wish, before, remembered }: Entry): void {
@@ -80,13 +85,14 @@ function isOnOffer(market: Market, wish: Wish, address: Address): boolean {
   return wish.pool === undefined ? pool.autoAssign : wish.pool === pool.name;
 }
 
-function keepable(market: Market, wish: Wish, addresses: readonly Address[]): { kept: Address[]; causes: string[] } {
+/** Of some addresses the ones that a Service may keep, the first of each family, and why not the others. */
+function keepable(market: Market, wish: Wish, addresses: readonly Address[]) {
   const kept: Address[] = [];
-  const causes: string[] = [];
+  const causes: { readonly address: Address; readonly text: string }[] = [];
   for (const address of addresses) {
-    const cause = objection(market, wish, address) ?? familyObjection(wish, kept, address);
-    if (cause === undefined) kept.push(address);
-    else causes.push(cause);
+    const text = objection(market, wish, address) ?? familyObjection(wish, kept, address);
+    if (text === undefined) kept.push(address);
+    else causes.push({ address, text });
   }
   return { kept, causes };
 }

@@ -33,20 +33,20 @@ interface Use {
   readonly ports: Map<string, string>;
 }
 
-/** What one Service has: `addresses` are its assignment, `reserved` is kept from others all the same. */
+/** What one Service has: `addresses` are its assignment; `reserved` ones are kept from others all the same. */
 interface Account {
-  readonly claim: Claim;
   readonly addresses: readonly Address[];
-  readonly reserved: ReadonlySet<Address>;
+  readonly reserved: readonly Address[];
 }
 
-const nothing: ReadonlySet<Address> = new Set();
+const empty: Account = { addresses: [], reserved: [] };
 
 /**
- * Who holds which address.
+ * Who holds which address, in one pass.
  *
  * It knows the pools and the sharing rules, not which pool suits which Service. One address costs O(log n) in the
- * addresses in use, of whichever family and pool size.
+ * addresses in use, of whichever family and pool size. Nothing gets free: what a Service gives up stays reserved for it,
+ * because its status still says otherwise, and writing that may fail.
  */
 export class Ledger {
   readonly spaces: readonly PoolSpace[];
@@ -75,7 +75,7 @@ export class Ledger {
 
   /** What a Service holds, in its order; empty when nothing. */
   heldBy(key: string): readonly Address[] {
-    return this.#accounts.get(key)?.addresses ?? [];
+    return this.#accountOf(key).addresses;
   }
 
   /**
@@ -101,10 +101,8 @@ export class Ledger {
    * that comes before.
    */
   lowest(space: PoolSpace, family: Family, claim: Claim): Address | undefined {
-    const own = this.#accounts.get(claim.key)?.reserved ?? nothing;
-    return (
-      own.values().find((address) => this.#offers(space, family, claim, address)) ?? this.#next(space, family, claim)
-    );
+    const own = this.#accountOf(claim.key).reserved;
+    return own.find((address) => this.#offers(space, family, claim, address)) ?? this.#next(space, family, claim);
   }
 
   #offers(space: PoolSpace, family: Family, claim: Claim, address: Address): boolean {
@@ -126,24 +124,20 @@ export class Ledger {
     return best?.address;
   }
 
-  /** Gives `addresses`, which must be free of conflict, to `claim` in place of what it held. */
+  /** Assigns `addresses`, which must be free of conflict, to `claim`; what it had before stays reserved. */
   hold(claim: Claim, addresses: readonly Address[]): void {
-    this.#settle({ claim, addresses, reserved: this.#accounts.get(claim.key)?.reserved ?? nothing });
+    const before = this.#accountOf(claim.key);
+    const had = [...before.addresses, ...before.reserved];
+    for (const address of addresses) if (!had.includes(address)) this.#take(claim, address);
+    this.#accounts.set(claim.key, { addresses, reserved: had.filter((address) => !addresses.includes(address)) });
   }
 
-  /** Keeps an address, which must be free of conflict, from all others until the end of the pass. */
+  /** Keeps an address, which must be free of conflict, from all others. */
   reserve(claim: Claim, address: Address): void {
-    const { addresses = [], reserved = nothing } = this.#accounts.get(claim.key) ?? {};
-    this.#settle({ claim, addresses, reserved: new Set([...reserved, address]) });
-  }
-
-  #settle(after: Account): void {
-    const before = this.#accounts.get(after.claim.key);
-    const kept = new Set([...after.addresses, ...after.reserved]);
-    const had = new Set(before && [...before.addresses, ...before.reserved]);
-    if (before) for (const address of had.difference(kept)) this.#giveUp(before.claim, address);
-    for (const address of kept.difference(had)) this.#take(after.claim, address);
-    this.#accounts.set(after.claim.key, after);
+    const { addresses, reserved } = this.#accountOf(claim.key);
+    if (addresses.includes(address) || reserved.includes(address)) return;
+    this.#take(claim, address);
+    this.#accounts.set(claim.key, { addresses, reserved: [...reserved, address] });
   }
 
   /** Counters of each pool, in the order of the pools. */
@@ -153,6 +147,10 @@ export class Ledger {
       total,
       assigned: { ipv4: taken.ipv4.size, ipv6: taken.ipv6.size },
     }));
+  }
+
+  #accountOf(key: string): Account {
+    return this.#accounts.get(key) ?? empty;
   }
 
   #placeOf(address: Address): Place | undefined {
@@ -184,18 +182,5 @@ export class Ledger {
     const use: Use = { place, holders: new Map(), ports: new Map() };
     this.#uses.set(address, use);
     return use;
-  }
-
-  #giveUp(claim: Claim, address: Address): void {
-    const use = this.#uses.get(address);
-    if (use === undefined) throw new Error(`bug: ${address} is not held by ${claim.key}`);
-    use.holders.delete(claim.key);
-    for (const port of claim.ports) use.ports.delete(port);
-    if (use.holders.size > 0) return;
-    use.place.space.taken[familyOf(address)].delete(use.place.slot);
-    this.#uses.delete(address);
-    const shared = this.#shared.get(claim.sharing);
-    shared?.delete(address);
-    if (shared?.size === 0) this.#shared.delete(claim.sharing);
   }
 }

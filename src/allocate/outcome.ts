@@ -41,7 +41,7 @@ export interface Refusal {
   readonly pools: readonly PoolVerdict[];
 }
 
-export type RefusalKind =
+type RefusalKind =
   | "no-cluster-ip"
   | "not-enough-cluster-ips"
   /** The families that the Service wants can't be told from its clusterIPs. */

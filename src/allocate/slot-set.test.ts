@@ -8,10 +8,6 @@ test("the lowest absent slot of an empty set is 0, and of 0…n-1 it is n", () =
     expect(set.lowestAbsent()).toBe(n);
     set.add(n);
   }
-  set.delete(1000n);
-  expect(set.lowestAbsent()).toBe(1000n);
-  set.add(1000n);
-  expect(set.lowestAbsent()).toBe(2100n);
 });
 
 test("a slot near 2^128 costs no more than one near 0", () => {
@@ -21,16 +17,14 @@ test("a slot near 2^128 costs no more than one near 0", () => {
   expect(set.lowestAbsent()).toBe(0n);
 });
 
-test("it agrees with a plain Set over any additions and removals", () => {
-  const step = fc.tuple(fc.boolean(), fc.oneof(fc.bigInt(0n, 70n), fc.bigInt(0n, 1n << 100n)));
+test("it agrees with a plain Set over any additions", () => {
+  const slots = fc.array(fc.oneof(fc.bigInt(0n, 70n), fc.bigInt(0n, 1n << 100n)), { maxLength: 300 });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+    fc.property(slots, (added) => {
       const [set, plain] = [new SlotSet(), new Set<bigint>()];
-      for (const [isAdded, slot] of steps) {
-        if (isAdded) set.add(slot);
-        else set.delete(slot);
-        if (isAdded) plain.add(slot);
-        else plain.delete(slot);
+      for (const slot of added) {
+        set.add(slot);
+        plain.add(slot);
         let lowest = 0n;
         while (plain.has(lowest)) lowest++;
         expect(set.lowestAbsent()).toBe(lowest);

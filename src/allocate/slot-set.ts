@@ -32,18 +32,6 @@ export class SlotSet {
     }
   }
 
-  delete(slot: bigint): void {
-    if (!this.has(slot)) return;
-    this.#size--;
-    for (let [level, at] = [0, slot]; ; level++, at >>= bitsPerLevel) {
-      const before = this.#mask(level, at >> bitsPerLevel);
-      const mask = (before & ~bitOf(at)) >>> 0;
-      if (mask === 0) this.#level(level).delete(at >> bitsPerLevel);
-      else this.#level(level).set(at >> bitsPerLevel, mask);
-      if (before !== full) return;
-    }
-  }
-
   /** The lowest slot that is not in the set. */
   lowestAbsent(): bigint {
     let level = 0;

@@ -34,7 +34,7 @@ export type Shape =
   | { readonly kind: "dual"; readonly required: boolean; readonly primary: Family };
 
 /** "undeterminable" touches nothing that the Service holds; the others take it away. */
-export interface ShapeProblem {
+interface ShapeProblem {
   readonly kind: "no-cluster-ip" | "not-enough-cluster-ips" | "undeterminable";
   readonly message: string;
 }

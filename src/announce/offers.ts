@@ -29,7 +29,7 @@ interface PeerOffers {
  *
  * @see MetalLB internal/bgp/frr/templates
  */
-export const carriedFamilies = ({ endpoint, dualStackAddressFamily }: Peer): readonly Family[] =>
+const carriedFamilies = ({ endpoint, dualStackAddressFamily }: Peer): readonly Family[] =>
   endpoint.kind === "interface" || dualStackAddressFamily ? ["ipv4", "ipv6"] : [familyOf(endpoint.address)];
 
 /** Collects, for each peer of the node, the paths that Services contribute to. */

@@ -58,7 +58,7 @@ export function problemEvents(before: readonly Problem[], after: readonly Proble
 
 const identity = ({ object, message }: Problem): string => JSON.stringify([object.kind, object.name, message]);
 
-export interface SessionEventsInput {
+interface SessionEventsInput {
   readonly node: string;
   readonly peers: readonly Peer[];
   /** `undefined` after a start: only what is wrong is said then. */

@@ -11,7 +11,7 @@ import { deepEqual } from "../std/equal.ts";
 import { compareText, sortedBy } from "../std/order.ts";
 import type { Write } from "./write.ts";
 
-export interface ServiceBgpInput {
+interface ServiceBgpInput {
   readonly node: string;
   /** MetalLB's namespace. */
   readonly namespace: string;
