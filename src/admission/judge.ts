@@ -1,9 +1,11 @@
 import { type KubeObject, type ObjectRef, refOf } from "../api/object.ts";
 import type { Problem } from "../api/problem.ts";
 import type { Snapshot } from "../api/snapshot.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, Pool } from "../config/config.ts";
 import { parseConfig } from "../config/parse.ts";
 import { entriesInForce } from "./aliases.ts";
+import { settlePools } from "../config/pools.ts";
+import type { Settled } from "../config/settle.ts";
 import { deepEqual } from "../std/equal.ts";
 import { granted } from "./granted.ts";
 import { type JudgedPart, partOf, replaced } from "./kinds.ts";
@@ -80,12 +82,18 @@ function judgeContent(object: KubeObject, old: KubeObject | undefined, snapshot:
   const isOwn = isAbout(object);
   const sameSpec = old !== undefined && deepEqual(specOf(old), specOf(object));
   const [wholeBefore, wholeAfter] = [granted(before), granted(after)];
-  const inPrinciple = look(wholeBefore, wholeAfter, views, object);
+  const pools = part === "pools" ? undefined : settlePools(before.pools, undefined, []);
+  const inPrinciple = look({ before: wholeBefore, after: wholeAfter, views, pools }, object);
   const refusals = refusalsIn(inPrinciple, isOwn, sameSpec);
   if (refusals.length > 0) return { refusals: refusals.map(textOf), warnings: [] };
-  const isSame = wholeBefore === before && wholeAfter === after;
-  const inFact = isSame ? inPrinciple : look(before, after, views, object);
-  return { refusals: [], warnings: warningsIn(inFact, isOwn).map(textOf) };
+  if (wholeBefore === before && wholeAfter === after) return warn(inPrinciple);
+  // What an object refers to is there on every node or on none; only an alias is missed by others.
+  const enough = part === "communities" ? views : views.slice(0, 2);
+  return warn(look({ before, after, views: enough, pools }, object));
+
+  function warn(sight: Sight): Verdict {
+    return { refusals: [], warnings: warningsIn(sight, isOwn).map(textOf) };
+  }
 }
 
 /**
@@ -114,11 +122,20 @@ interface Sight {
   readonly after: readonly Problem[];
 }
 
+interface Worlds {
+  readonly before: Snapshot;
+  readonly after: Snapshot;
+  readonly views: readonly View[];
+  /** Settled once, when they are the same in both. */
+  readonly pools: Settled<Pool> | undefined;
+}
+
 /** What is wrong before and after. What is in force before is there first, but for the object that is judged. */
-function look(before: Snapshot, after: Snapshot, views: readonly View[], judged: KubeObject): Sight {
+function look({ before, after, views, pools }: Worlds, judged: KubeObject): Sight {
   const sights = views.map(({ node, narrow }) => {
-    const then = parseConfig(narrow(before), { node });
-    const now = parseConfig(narrow(after), { node, lastGood: withoutValueOf(judged, then.config) });
+    const then = parseConfig(narrow(before), { node, ...(pools && { pools }) });
+    const lastGood = withoutValueOf(judged, then.config);
+    const now = parseConfig(narrow(after), { node, lastGood, ...(pools && { pools }) });
     return { before: then.problems, after: now.problems };
   });
   return { before: each(sights.flatMap((one) => one.before)), after: each(sights.flatMap((one) => one.after)) };

@@ -12,12 +12,14 @@ import { settleL2Policies } from "./l2-advertisements.ts";
 import { settlePeers } from "./peers.ts";
 import { settlePools } from "./pools.ts";
 import { isForNode, nodeWarnings } from "./selection.ts";
-import { byName } from "./settle.ts";
+import { byName, type Settled } from "./settle.ts";
 
 interface Options {
   /** Whose view: a speaker's node; `undefined` for the controller, which sees pools and communities only. */
   readonly node: string | undefined;
   readonly lastGood?: Config;
+  /** What `settlePools` says of this snapshot, for whoever asks for many nodes. */
+  readonly pools?: Settled<Pool>;
 }
 
 interface Parsed {
@@ -31,9 +33,10 @@ interface Parsed {
  * A problem disables the smallest thing that is wrong: a bad object keeps its last good value or is left out, and the
  * others don't notice. Equal snapshots give equal output, whatever the order of their lists.
  */
-export function parseConfig(snapshot: Snapshot, { node, lastGood = nothing }: Options): Parsed {
+export function parseConfig(snapshot: Snapshot, { node, lastGood = nothing, pools: settled }: Options): Parsed {
   const aliases = aliasesOf(snapshot.communities);
-  const pools = settlePools(snapshot.pools, node === undefined ? snapshot.namespaces : undefined, lastGood.pools);
+  const namespaces = node === undefined ? snapshot.namespaces : undefined;
+  const pools = settled ?? settlePools(snapshot.pools, namespaces, lastGood.pools);
   const found = [...aliases.problems, ...pools.problems];
   if (node === undefined) return { config: { ...nothing, pools: pools.values }, problems: inOrder(found) };
 
