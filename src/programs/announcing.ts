@@ -58,6 +58,7 @@ export async function announce(context: AnnouncingContext, wake: Wake, signal: A
   const read = configReader(node);
   const routing = new Routing(context, wake);
   const telling = new Telling(context, wake, signal);
+  let before: BgpObserved | undefined;
   for await (const _ of wake) {
     if (!isSynced()) continue;
     const snapshot = world.snapshot();
@@ -69,10 +70,13 @@ export async function announce(context: AnnouncingContext, wake: Wake, signal: A
     const { config, problems } = read(snapshot);
     const { ignoreExcludeLB, lbClass } = context;
     const decision = decide({ config, snapshot, node, ignoreExcludeLB, lbClass });
+    // What ran before we said anything: so that a session's rise is told once, by the speaker that brought it about.
+    before ??= await routing.observe(signal);
     const failure = await routing.apply(decision.desired, signal);
     const observed = await routing.observe(signal);
     if (signal.aborted) break;
-    telling.tell({ config, problems, decision, observed, failure });
+    telling.tell({ config, problems, decision, before, observed, failure });
+    before = observed;
     metrics.turn();
     missing(routing.isReached ? undefined : "FRR");
   }
@@ -149,6 +153,8 @@ interface Turn {
   readonly config: Config;
   readonly problems: ReturnType<ReturnType<typeof configReader>>["problems"];
   readonly decision: Decision;
+  /** At the end of the turn before. */
+  readonly before: BgpObserved;
   readonly observed: BgpObserved;
   readonly failure: string | undefined;
 }
@@ -159,7 +165,6 @@ class Telling {
   readonly #work: KeyedWork;
   readonly #reporter: Reporter;
   readonly #decisions: DecisionLog;
-  #observed: BgpObserved | undefined;
   #announced: ReadonlySet<string> | undefined;
 
   constructor(context: AnnouncingContext, wake: Wake, signal: AbortSignal) {
@@ -177,18 +182,17 @@ class Telling {
 
   tell(turn: Turn): void {
     const { node, metrics, performer, bgpStatuses } = this.#context;
-    const { config, problems, decision, observed } = turn;
+    const { config, problems, decision, before, observed } = turn;
     const { announcements } = decision;
     // After a start, what the speaker before announced is no news.
-    const before = this.#announced ?? new Set(bgpStatuses.items.map(serviceOf));
+    const announced = this.#announced ?? new Set(bgpStatuses.items.map(serviceOf));
     this.#work.want(performer.work(this.#writes(turn)));
     this.#decisions.tell(announcements);
     this.#reporter.tellProblems(problems);
-    this.#reporter.tell(announcementEvents(node, before, announcements));
-    this.#reporter.tell(sessionEvents({ node, peers: config.peers, before: this.#observed, after: observed }));
+    this.#reporter.tell(announcementEvents(node, announced, announcements));
+    this.#reporter.tell(sessionEvents({ node, peers: config.peers, before, after: observed }));
     metrics.config(problems.some(({ severity }) => severity === "refused"));
     metrics.announced(announcements.flatMap(rows));
-    this.#observed = observed;
     this.#announced = announcedServices(announcements);
   }
 

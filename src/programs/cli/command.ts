@@ -1,0 +1,10 @@
+/** One word after `metallb`. */
+export interface Command {
+  readonly name: string;
+  readonly usage: string;
+  /** One line, for the list of commands. */
+  readonly doc: string;
+  readonly help: string;
+  /** Resolves with the exit code. Rejects when the arguments make no sense, or the world fails. */
+  run(argv: readonly string[]): Promise<number>;
+}
