@@ -6,5 +6,5 @@ export interface Command {
   readonly doc: string;
   readonly help: string;
   /** Resolves with the exit code. Rejects when the arguments make no sense, or the world fails. */
-  run(argv: readonly string[]): Promise<number>;
+  readonly run: (argv: readonly string[]) => Promise<number>;
 }

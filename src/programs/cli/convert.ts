@@ -34,11 +34,14 @@ async function run(argv: readonly string[]): Promise<number> {
   const { stringify } = await import("yaml");
   const conversion = joined(await Promise.all(sources.map(conversionOf)));
   const { objects, remarks } = conversion;
-  for (const object of objects) process.stdout.write(`---\n${stringify(object)}`);
+  for (const object of objects) process.stdout.write(`---\n${stringify(object, asAnyReader)}`);
   const words = wordsOn(objects, namespaceOf(objects));
   process.stderr.write(reportOf(conversion, words));
   return words.length === 0 && remarks.every(({ kind }) => kind !== "lost") ? 0 : 1;
 }
+
+/** What reads it may follow YAML 1.1, for which `yes` is true and `64512:10` a number: such texts are quoted. */
+const asAnyReader = { version: "1.1" } as const;
 
 const namespaceOf = ([first]: readonly KubeObject[]): string => first?.metadata.namespace ?? defaultNamespace;
 
