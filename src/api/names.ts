@@ -65,6 +65,10 @@ export const webhookService = "metallb-webhook-service";
 export const conversionPath = "/convert";
 export const webhookConfiguration = "metallb-webhook-configuration";
 export const webhookSecret = "metallb-webhook-cert";
+/** Who writes the CA into what the API server reads; GitOps tools know by it what to leave alone. */
+export const webhookFieldManager = "MetalLB";
+/** Keys of the Secret. open-policy-agent cert-controller, pkg/rotator/rotator.go */
+export const webhookSecretKeys = { ca: "ca.crt", caKey: "ca.key", cert: "tls.crt", key: "tls.key" } as const;
 /** A ConfigMap whose key `extras` is appended to FRR's configuration. */
 export const bgpExtrasConfigMap = "bgpextras";
 export const bgpExtrasKey = "extras";

@@ -31,7 +31,13 @@ export type WatchEvent<T extends KubeObject = KubeObject> =
 
 export type Patch =
   /** JSON merge patch (RFC 7396). With `metadata.resourceVersion` in the body it fails with Conflict when stale. */
-  | { readonly kind: "merge"; readonly body: object; readonly subresource?: "status" }
+  | {
+      readonly kind: "merge";
+      readonly body: object;
+      readonly subresource?: "status";
+      /** In whose name; absent: that of the user agent. */
+      readonly fieldManager?: string;
+    }
   /** Server-side apply, forced: these fields are ours. */
   | { readonly kind: "apply"; readonly body: object; readonly fieldManager: string; readonly subresource?: "status" };
 
@@ -115,7 +121,13 @@ export class KubeClient implements Disposable {
     const path = pathOf(resource, at) + (patch.subresource === undefined ? "" : `/${patch.subresource}`);
     const call: Call =
       patch.kind === "merge"
-        ? { method: "PATCH", path, body: patch.body, contentType: "application/merge-patch+json" }
+        ? {
+            method: "PATCH",
+            path,
+            query: { fieldManager: patch.fieldManager },
+            body: patch.body,
+            contentType: "application/merge-patch+json",
+          }
         : {
             method: "PATCH",
             path,

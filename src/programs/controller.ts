@@ -26,20 +26,15 @@ import {
   tlsPolicyFrom,
 } from "./start.ts";
 import { type Standing, serveTerm } from "./term.ts";
+import { webhookFlags, WebhookService } from "./webhook-service.ts";
 
-const noWebhook = "there is no webhook server; the CRDs' rules check objects, and what they let pass is reported";
 const noMemberlist = "no speaker needs a memberlist";
 
 const flags = {
   ...commonFlags,
   "ml-secret-name": { kind: "text", default: "", unused: noMemberlist },
   deployment: { kind: "text", default: "", unused: noMemberlist },
-  "disable-cert-rotation": { kind: "switch", unused: noWebhook },
-  "cert-dir": { kind: "text", default: "", unused: noWebhook },
-  "cert-service-name": { kind: "text", default: "", unused: noWebhook },
-  "webhook-mode": { kind: "text", default: "enabled", oneOf: ["enabled", "disabled"], unused: noWebhook },
-  "webhook-secret": { kind: "text", default: "", unused: noWebhook },
-  "webhook-http2": { kind: "switch", unused: noWebhook },
+  ...webhookFlags,
 } as const;
 
 /**
@@ -83,9 +78,13 @@ async function controller(): Promise<void> {
     [wake, standing] = [turns, now];
   };
 
+  const mode = values["webhook-mode"];
+  const webhooks =
+    mode === "disabled" ? undefined : new WebhookService({ flags: values, policy, namespace, client, world, log });
+
   const waitingFor = () => {
     if (!isSynced()) return "the API server's objects";
-    return standing === "first pass" ? "the first pass over all Services" : undefined;
+    return standing === "first pass" ? "the first pass over all Services" : webhooks?.waitingFor();
   };
   await serveHealth({ host: undefined, port: values["health-probe-port"], waitingFor }, signal);
   const certDir = values["metrics-cert-dir"];
@@ -95,7 +94,8 @@ async function controller(): Promise<void> {
   await Promise.all([
     world.follow(client, log, signal),
     states.follow(client, log, signal),
-    elect(election, (leadership) => serveTerm(context, leadership, begin), signal),
+    webhooks?.follow(signal),
+    mode !== "onlywebhook" && elect(election, (leadership) => serveTerm(context, leadership, begin), signal),
   ]);
 }
 

@@ -1,6 +1,13 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import { createAuthority, isGoodAuthority, isGoodCertificate, issueCertificate, othersInBundle } from "./authority.ts";
+import {
+  createAuthority,
+  firstInBundle,
+  isGoodAuthority,
+  isGoodCertificate,
+  issueCertificate,
+  othersInBundle,
+} from "./authority.ts";
 import type { KeyPair } from "./tls.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");
@@ -60,6 +67,8 @@ describe("a server's certificate", () => {
 
 test("of a bundle only what is good and not the given one remains", () => {
   const bundle = `${authority.cert}\n${other.cert}\nnonsense\n`;
+  expect(firstInBundle(bundle)).toBe(authority.cert.trim());
+  expect(firstInBundle("nonsense")).toBe("");
   expect(othersInBundle(bundle, authority.cert, now).map((pem) => new X509Certificate(pem).fingerprint256)).toEqual([
     new X509Certificate(other.cert).fingerprint256,
   ]);

@@ -84,13 +84,18 @@ export function isGoodCertificate(pair: KeyPair, authority: KeyPair, dnsName: st
 
 /** The certificates of a bundle that are still good, as PEM, without the one given. */
 export function othersInBundle(bundle: string, cert: string, now: Date): readonly string[] {
-  const blocks = bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const own = readCertificate(cert)?.fingerprint256;
-  return blocks.filter((block) => {
+  return certificatesIn(bundle).filter((block) => {
     const certificate = readCertificate(block);
     return certificate !== undefined && certificate.fingerprint256 !== own && daysLeft(certificate, now) > 0;
   });
 }
+
+/** The certificate that signs stands first; empty when there is none. */
+export const firstInBundle = (bundle: string): string => certificatesIn(bundle)[0] ?? "";
+
+const certificatesIn = (bundle: string): readonly string[] =>
+  bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 
 const daysLeft = (certificate: X509Certificate, now: Date): number =>
   (certificate.validToDate.getTime() - now.getTime()) / dayMs;
@@ -98,7 +103,6 @@ const daysLeft = (certificate: X509Certificate, now: Date): number =>
 const isLasting = (certificate: X509Certificate, now: Date): boolean =>
   certificate.validFromDate <= now && daysLeft(certificate, now) > renewalDays;
 
-/** Of a bundle the first. */
 function readCertificate(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem);

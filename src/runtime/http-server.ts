@@ -14,6 +14,9 @@ export interface Reply {
 export type Route = (request: IncomingMessage, signal: AbortSignal) => Reply | Promise<Reply>;
 export type Routes = Readonly<Record<string, Route>>;
 
+/** What a client may do with a path. */
+type Method = "GET" | "POST";
+
 export interface Listening {
   readonly port: number;
 }
@@ -27,10 +30,10 @@ export function serveHttp(
   options: { readonly host: string | undefined; readonly port: number; readonly routes: Routes },
   signal: AbortSignal,
 ): Promise<Listening> {
-  return listen(createServer(handler(options.routes, signal)), options, signal);
+  return listen(createServer(handler(options.routes, "GET", signal)), options, signal);
 }
 
-/** As `serveHttp`, over TLS; certificates renewed on disk are taken without a restart. */
+/** As `serveHttp`, over TLS, and POST instead of GET if so asked; a renewed certificate is taken without a restart. */
 export async function serveHttps(
   options: {
     readonly host: string | undefined;
@@ -38,11 +41,12 @@ export async function serveHttps(
     readonly routes: Routes;
     readonly identity: TlsIdentity;
     readonly policy: TlsPolicy;
+    readonly method?: Method;
   },
   signal: AbortSignal,
 ): Promise<Listening> {
-  const { identity, policy } = options;
-  const server = createTlsServer({ ...policy, ...(await identity.load()) }, handler(options.routes, signal));
+  const { identity, policy, routes, method = "GET" } = options;
+  const server = createTlsServer({ ...policy, ...(await identity.load()) }, handler(routes, method, signal));
   identity.onChange?.((pair) => server.setSecureContext({ ...policy, ...pair }), signal);
   return listen(server, options, signal);
 }
@@ -55,6 +59,8 @@ function listen(
 ): Promise<Listening> {
   // Slow or idle clients must not hold sockets for ever.
   server.requestTimeout = 30_000;
+  // Longer than clients keep a connection (90 s in Go), so that none is closed while a request is on its way.
+  server.keepAliveTimeout = 120_000;
   signal.addEventListener("abort", () => (server.close(), server.closeAllConnections()), { once: true });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -65,22 +71,35 @@ function listen(
   });
 }
 
-function handler(routes: Routes, signal: AbortSignal) {
+function handler(routes: Routes, method: Method, signal: AbortSignal) {
   return (request: IncomingMessage, response: ServerResponse): void => {
-    void answer(routes, request, signal).then((reply) => {
+    void answer(routes, method, request, signal).then((reply) => {
       response.writeHead(reply.status, { "content-type": reply.contentType ?? "text/plain; charset=utf-8" });
       response.end(request.method === "HEAD" ? "" : reply.body);
     });
   };
 }
 
-async function answer(routes: Routes, request: IncomingMessage, signal: AbortSignal): Promise<Reply> {
+async function answer(routes: Routes, method: Method, request: IncomingMessage, signal: AbortSignal): Promise<Reply> {
   const [path = ""] = (request.url ?? "").split("?");
   if (!Object.hasOwn(routes, path)) return { status: 404, body: "404 page not found\n" };
-  if (request.method !== "GET" && request.method !== "HEAD") return { status: 405, body: "method not allowed\n" };
+  const isMethod = request.method === method || (method === "GET" && request.method === "HEAD");
+  if (!isMethod) return { status: 405, body: "method not allowed\n" };
   try {
     return (await routes[path]?.(request, signal)) ?? { status: 404, body: "404 page not found\n" };
   } catch {
     return { status: 500, body: "internal error\n" };
   }
+}
+
+/** A request's body as text; `undefined` when it is longer than `limit` bytes. */
+export async function bodyOf(request: IncomingMessage, limit: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size > limit) return undefined;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
