@@ -1,3 +1,5 @@
+import { monotonicMs } from "./clock.ts";
+
 /**
  * Wakes one loop: `for await (const _ of wake)`.
  *
@@ -9,6 +11,8 @@ export class Wake implements AsyncIterable<void> {
   readonly #signal: AbortSignal;
   readonly #timers = new Set<NodeJS.Timeout>();
   #pending = false;
+  /** No turn begins before this: long turns don't follow each other without a pause as long. */
+  #notBefore = 0;
   #resume: (() => void) | undefined;
 
   /** `windowMs`: how long the first wake-up waits for others. */
@@ -39,7 +43,10 @@ export class Wake implements AsyncIterable<void> {
       if (!this.#signal.aborted) await this.#window();
       if (this.#signal.aborted) return;
       this.#pending = false;
+      const started = monotonicMs();
       yield;
+      const ended = monotonicMs();
+      this.#notBefore = ended + (ended - started);
     }
   }
 
@@ -54,11 +61,14 @@ export class Wake implements AsyncIterable<void> {
 
   #window(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer);
-        this.#resume = undefined;
-        resolve();
-      }, this.#windowMs);
+      const timer = setTimeout(
+        () => {
+          this.#timers.delete(timer);
+          this.#resume = undefined;
+          resolve();
+        },
+        Math.max(this.#windowMs, this.#notBefore - monotonicMs()),
+      );
       this.#timers.add(timer);
       // Only the end cuts a window short: a wake-up within it is what the window is for.
       this.#resume = () => this.#signal.aborted && resolve();
