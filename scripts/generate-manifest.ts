@@ -12,7 +12,7 @@ interface Manifest {
   roleRef?: { name: string };
   subjects?: { name: string }[];
   spec?: {
-    selector?: { matchLabels?: Record<string, string> };
+    selector?: { matchLabels?: Record<string, string> } | Record<string, string>;
     template?: { metadata: { labels: Record<string, string> }; spec: PodSpec };
   };
 }
@@ -33,7 +33,9 @@ const namespace = {
   kind: "Namespace",
   metadata: {
     name: NAMESPACE,
-    labels: Object.fromEntries(["enforce", "audit", "warn"].map((mode) => [`pod-security.kubernetes.io/${mode}`, "privileged"])),
+    labels: Object.fromEntries(
+      ["enforce", "audit", "warn"].map((mode) => [`pod-security.kubernetes.io/${mode}`, "privileged"]),
+    ),
   },
 };
 
@@ -44,7 +46,8 @@ const rendered = execFileSync(".cache/bin/helm", ["template", "metallb", "charts
 const objects = parseAllDocuments(rendered)
   .map((document) => document.toJS() as Manifest | null)
   .filter((object) => object !== null);
-const text = HEADER + [namespace, ...objects.map(plain)].map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join("");
+const text =
+  HEADER + [namespace, ...objects.map(plain)].map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join("");
 
 if (!process.argv.includes("--check")) writeFileSync(FILE, text);
 else if (readFileSync(FILE, "utf8") !== text) {
@@ -60,11 +63,14 @@ function plain(object: Manifest): Manifest {
   for (const subject of object.subjects ?? []) subject.name = plainName(subject.name);
   const pod = object.spec?.template?.spec;
   if (pod) pod.serviceAccountName = plainName(pod.serviceAccountName);
-  for (const volume of pod?.volumes ?? []) if (volume.configMap) volume.configMap.name = plainName(volume.configMap.name);
+  for (const volume of pod?.volumes ?? [])
+    if (volume.configMap) volume.configMap.name = plainName(volume.configMap.name);
   return object;
 }
 
 function plainName(name: string): string {
+  // Fixed, in the chart as well: a cluster has one of each.
+  if (name.startsWith("metallb-webhook-")) return name;
   return name.startsWith("metallb:") ? name.replace("metallb:", `${NAMESPACE}:`) : name.replace(/^metallb-/, "");
 }
 
@@ -72,9 +78,10 @@ function relabel(object: Manifest): void {
   const component = object.metadata.labels?.["app.kubernetes.io/component"];
   if (object.kind === "CustomResourceDefinition") return;
   object.metadata.labels = { app: "metallb", ...(component !== undefined && { component }) };
+  if (object.kind === "Service" && object.spec) object.spec.selector = { component: "controller" };
   const template = object.spec?.template;
   if (template === undefined || component === undefined) return;
   template.metadata.labels = { app: "metallb", component };
-  const selector = object.spec?.selector;
+  const selector = object.spec?.selector as { matchLabels?: Record<string, string> } | undefined;
   if (selector) selector.matchLabels = { app: "metallb", component };
 }

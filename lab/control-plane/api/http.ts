@@ -48,7 +48,7 @@ export function createHandlers(deps: RestDeps & { documents: Documents }) {
 
   function authorized(route: Route, request: IncomingMessage, query: URLSearchParams, user: UserInfo): void {
     const { kind, namespace, subresource } = route.target;
-    const { name } = route;
+    const name = route.name ?? selectedName(query);
     const verb = subresource === "exec" ? "create" : verbOf(route, request.method ?? "GET", query);
     const { group, resource } = kind;
     const { allowed, reason } = deps.authorize({
@@ -122,4 +122,12 @@ function refuse(socket: Duplex, error: ApiStatusError): void {
   socket.end(
     `HTTP/1.1 ${error.code} ${error.reason}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
+}
+
+/**
+ * Whoever lists or watches one object by its name needs permission for that one only.
+ * @see k8s.io/apiserver/pkg/endpoints/request/requestinfo.go
+ */
+function selectedName(query: URLSearchParams): string | undefined {
+  return /^metadata\.name==?([^,=!]+)$/.exec(query.get("fieldSelector") ?? "")?.[1];
 }
