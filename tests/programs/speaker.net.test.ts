@@ -93,9 +93,13 @@ const statuses = () =>
     .map((object) => object["status"]);
 
 test("from objects to the router's table, and back", async () => {
-  const controller = cluster.run("controller", ["--health-probe-port=" + ++health, "--port=0"], {
-    METALLB_POD_NAME: "controller",
-  });
+  const controller = cluster.run(
+    "controller",
+    [`--health-probe-port=${++health}`, "--port=0", "--webhook-mode=disabled"],
+    {
+      METALLB_POD_NAME: "controller",
+    },
+  );
   let running = speaker();
   await cluster.pool("bgp-pool", "10.100.0.0/24");
   const peer = { myASN: 64513, peerASN: 64512, peerAddress: "10.0.0.1", bfdProfile: "fast" };
