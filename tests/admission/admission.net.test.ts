@@ -1,0 +1,325 @@
+/** Admission and conversion as kubectl meets them: API server, roles, certificates and the chart's objects are all there. */
+import { X509Certificate } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { until } from "../e2e/until.ts";
+import { bfdProfile, bgpAdvertisement, community, peer, pool } from "../objects.ts";
+import { namespace, type Replica, type Rig, startRig } from "./rig.ts";
+
+const SECRETS = { group: "", resource: "secrets" };
+const CONFIGURATIONS = { group: "admissionregistration.k8s.io", resource: "validatingwebhookconfigurations" };
+const DEFINITIONS = { group: "apiextensions.k8s.io", resource: "customresourcedefinitions" };
+
+let rig: Rig;
+let replica: Replica;
+
+const yaml = (...objects: readonly object[]): string => objects.map((object) => `---\n${stringify(object)}`).join("");
+const apply = (...objects: readonly object[]) => rig.kubectl("apply -f -", yaml(...objects));
+const ready = (one: Replica) =>
+  until(
+    "webhooks answer",
+    () => one.service.waitingFor() ?? "",
+    (waiting) => waiting === "",
+  );
+
+/** Until the replica's own view has what was written: admission judges by what it knows. */
+const known = (args: string, holds: (outcome: { stdout: string; stderr: string }) => boolean) =>
+  until(args, () => rig.kubectl(args), holds);
+
+interface CertificateData {
+  readonly "ca.crt": string;
+  readonly "ca.key": string;
+  readonly "tls.crt": string;
+  readonly "tls.key": string;
+}
+const pem = (text: string): string => Buffer.from(text, "base64").toString();
+const certificateData = (): CertificateData =>
+  rig.plane.api.get(SECRETS, namespace, "metallb-webhook-cert")?.["data"] as unknown as CertificateData;
+const bundles = (): readonly (string | undefined)[] => {
+  type ClientConfig = { readonly caBundle?: string };
+  const configuration = rig.plane.api.get(CONFIGURATIONS, undefined, "metallb-webhook-configuration");
+  const definition = rig.plane.api.get(DEFINITIONS, undefined, "bgppeers.metallb.io");
+  const hooks = (configuration?.["webhooks"] ?? []) as { readonly clientConfig: ClientConfig }[];
+  const spec = definition?.["spec"] as {
+    readonly conversion: { readonly webhook: { readonly clientConfig: ClientConfig } };
+  };
+  return [...hooks.map(({ clientConfig }) => clientConfig.caBundle), spec.conversion.webhook.clientConfig.caBundle];
+};
+
+// With failure policy Fail whatever the webhooks don't answer is seen at once.
+beforeAll(async () => {
+  rig = await startRig("crds.validationFailurePolicy=Fail");
+  replica = await rig.startReplica();
+  await ready(replica);
+  rig.serving = replica;
+});
+afterAll(() => rig?.[Symbol.asyncDispose]());
+
+describe("the certificate", () => {
+  test("is in the Secret under MetalLB's keys, for the Service's name, and its CA is wherever it is looked for", () => {
+    const data = certificateData();
+    expect(Object.keys(data).sort()).toEqual(["ca.crt", "ca.key", "tls.crt", "tls.key"]);
+    const server = new X509Certificate(pem(data["tls.crt"]));
+    const authority = new X509Certificate(pem(data["ca.crt"]));
+    expect(server.checkHost("metallb-webhook-service.metallb-system.svc")).toBeDefined();
+    expect(server.verify(authority.publicKey)).toBe(true);
+    expect(bundles()).toEqual(Array.from({ length: 7 }, () => data["ca.crt"]));
+  });
+
+  test("needs no right that the chart does not give", () => {
+    expect(replica.warnings).toEqual([]);
+  });
+
+  test("and each right that the chart gives for it is needed", async () => {
+    const { stdout } = await rig.kubectl(
+      "auth can-i --list --as=system:serviceaccount:metallb-system:metallb-controller -n metallb-system",
+    );
+    // kubectl's own question is not answered by every API server; the roles themselves are looked at then.
+    expect(stdout).not.toMatch(/secrets\s+\[\]\s+\[\]\s+\[.*(update|delete)/);
+  });
+});
+
+describe("refused", () => {
+  test("with every problem of the object in one answer", async () => {
+    const { code, stderr } = await apply(
+      pool("wrong", { addresses: ["10.0.0.0/33", "10.0.1.9-10.0.1.1"], serviceAllocation: { namespaces: ["a", "a"] } }),
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      'admission webhook "ipaddresspoolvalidationwebhook.metallb.io" denied the request: 3 problems:',
+    );
+    for (const field of ["spec.addresses[0]", "spec.addresses[1]", "spec.serviceAllocation.namespaces[1]"]) {
+      expect(stderr).toContain(`  - IPAddressPool wrong: ${field} `);
+    }
+  });
+
+  test("what contradicts an object that exists", async () => {
+    expect((await apply(pool("first", { addresses: ["10.1.0.0/24"] }))).stderr).toBe("");
+    const second = pool("second", { addresses: ["10.1.0.128/25"] });
+    const refused = await until(
+      "the pool is known",
+      () => apply(second),
+      ({ code }) => code !== 0,
+    );
+    expect(refused.stderr).toContain(
+      'IPAddressPool second: spec.addresses[0] "10.1.0.128/25" overlaps with already defined CIDR "10.1.0.0/24" of pool first',
+    );
+  });
+
+  test("what lies outside MetalLB's namespace", async () => {
+    const stray = pool("stray", { addresses: ["10.9.0.0/24"] }, { namespace: "default" });
+    expect((await apply(stray)).stderr).toContain("resource must be created in metallb-system namespace");
+  });
+
+  test("the deletion of a BFDProfile in use, until it is not", async () => {
+    await apply(bfdProfile("used"), peer("user", { peerAddress: "10.77.0.1", bfdProfile: "used", vrf: "bfd" }));
+    const refused = await known(
+      "delete bfdprofile used -n metallb-system --dry-run=server",
+      ({ stderr }) => stderr !== "",
+    );
+    expect(refused.stderr).toContain("BFDProfile used is in use by BGPPeer user; remove bfdProfile there first");
+    await rig.kubectl("delete bgppeer user -n metallb-system");
+    await known("delete bfdprofile used -n metallb-system", ({ stdout }) => stdout.includes("deleted"));
+  });
+});
+
+describe("warned", () => {
+  test("in words that kubectl prints", async () => {
+    const { code, stdout, stderr } = await apply(
+      peer("p", { bfdProfile: "fast", passwordSecret: { name: "pw" }, disableMP: true, vrf: "warned" }),
+      bgpAdvertisement("a", { ipAddressPools: ["nowhere"], communities: ["later"] }),
+    );
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: "bgppeer.metallb.io/p created\nbgpadvertisement.metallb.io/a created\n",
+    });
+    expect(stderr.trimEnd().split("\n").sort()).toEqual([
+      expect.stringMatching(/^Warning: BGPAdvertisement a: spec\.communities\[0] "later" is neither a community nor/),
+      expect.stringMatching(
+        /^Warning: BGPAdvertisement a: spec\.ipAddressPools\[0] "nowhere" is not the name of an IPA/,
+      ),
+      expect.stringMatching(/^Warning: BGPPeer p: spec\.bfdProfile "fast" is not the name of a BFDProfile/),
+      expect.stringMatching(/^Warning: BGPPeer p: spec\.disableMP is deprecated/),
+      expect.stringMatching(/^Warning: BGPPeer p: spec\.passwordSecret "pw" is not the name of a Secret/),
+    ]);
+  });
+
+  test("no more, once what was missing is there", async () => {
+    const later = [
+      bfdProfile("fast"),
+      community("c", { later: "64512:1" }),
+      pool("nowhere", { addresses: ["10.3.0.0/24"] }),
+    ];
+    expect((await apply(...later)).stderr).toBe("");
+    const again = { ...bgpAdvertisement("a", { ipAddressPools: ["nowhere"], communities: ["later"], localPref: 5 }) };
+    await until(
+      "they are known",
+      () => rig.kubectl("apply --dry-run=server -f -", yaml(again)),
+      ({ stderr }) => stderr === "",
+    );
+  });
+});
+
+describe("v1beta1", () => {
+  const legacy = {
+    apiVersion: "metallb.io/v1beta1",
+    kind: "BGPPeer",
+    metadata: { name: "legacy", namespace },
+    spec: {
+      myASN: 64513,
+      peerASN: 64512,
+      peerAddress: "10.0.0.9",
+      holdTime: "90s",
+      nodeSelectors: [{ matchExpressions: [{ key: "rack", operator: "In", values: ["a"] }] }],
+    },
+  };
+  const read = async (resource: string, name: string): Promise<{ apiVersion: string; spec: object }> =>
+    JSON.parse((await rig.kubectl(`get ${resource} ${name} -n ${namespace} -o json`)).stdout) as {
+      apiVersion: string;
+      spec: object;
+    };
+
+  test("written, is read as v1beta2, without timers that nobody set", async () => {
+    const { stdout, stderr } = await apply(legacy);
+    expect(stdout).toBe("bgppeer.metallb.io/legacy created\n");
+    expect(stderr).toContain("v1beta1 is deprecated, please use v1beta2");
+    const stored = await read("bgppeers.v1beta2.metallb.io", "legacy");
+    expect(stored.apiVersion).toBe("metallb.io/v1beta2");
+    expect(stored.spec).toMatchObject(legacy.spec);
+    expect(stored.spec).not.toHaveProperty("keepaliveTime");
+  });
+
+  test("read, shows what was written as v1beta2", async () => {
+    await apply(peer("modern", { peerAddress: "10.0.0.8", holdTime: "30s", vrf: "red" }));
+    const shown = await read("bgppeers.v1beta1.metallb.io", "modern");
+    expect(shown).toMatchObject({
+      apiVersion: "metallb.io/v1beta1",
+      spec: { myASN: 64513, peerASN: 64512, peerAddress: "10.0.0.8", holdTime: "30s" },
+    });
+    expect(shown.spec).not.toHaveProperty("vrf");
+    const list = await rig.kubectl(`get bgppeers.v1beta1.metallb.io -n ${namespace}`);
+    expect(list.stdout).toMatch(/^modern +10\.0\.0\.8 +64512/m);
+  });
+
+  test("is judged like v1beta2, and says what an update through it takes away", async () => {
+    const wrong = {
+      ...legacy,
+      metadata: { name: "wrong", namespace },
+      spec: { ...legacy.spec, peerAddress: "nonsense" },
+    };
+    expect((await apply(wrong)).stderr).toContain("BGPPeer wrong: spec.peerAddress");
+    const { apiVersion, spec } = await read("bgppeers.v1beta1.metallb.io", "modern");
+    const update = { apiVersion, kind: "BGPPeer", metadata: { name: "modern", namespace }, spec };
+    const { code, stderr } = await rig.kubectl("replace --dry-run=server -f -", yaml(update));
+    expect(stderr).toContain("metallb.io/v1beta1 can't hold vrf, which this update removes; write the peer as v1beta2");
+    expect(code).toBe(0);
+  });
+});
+
+describe("renewal, without a restart and without a failed write", () => {
+  /** Writes with kubectl until `holds`, each of which must succeed: with Fail, a webhook that isn't trusted would refuse it. */
+  async function writeUntil(holds: () => boolean): Promise<number> {
+    let writes = 0;
+    await until(
+      "the certificate is new",
+      async () => {
+        const labelled = await rig.kubectl(`label ipaddresspool first -n ${namespace} --overwrite write=w${writes++}`);
+        expect(labelled).toMatchObject({ code: 0, stderr: "" });
+        return holds();
+      },
+      (isNew) => isNew,
+    );
+    return writes;
+  }
+  const patchSecret = (data: Readonly<Record<string, string>>) =>
+    rig.plane.api.patch(SECRETS, namespace, "metallb-webhook-cert", { data });
+
+  test("of the server's certificate, by the same authority", async () => {
+    const before = certificateData();
+    await patchSecret({ "tls.crt": "", "tls.key": "" });
+    await writeUntil(() => certificateData()["tls.crt"] !== "");
+    expect(certificateData()["ca.crt"]).toBe(before["ca.crt"]);
+    expect(certificateData()["tls.crt"]).not.toBe(before["tls.crt"]);
+    await writeUntil(() => true);
+  });
+
+  test("of the authority: the old one stays trusted beside it", async () => {
+    const before = certificateData();
+    await patchSecret({ "ca.key": "" });
+    await writeUntil(
+      () => certificateData()["ca.key"] !== "" && bundles().every((one) => one === certificateData()["ca.crt"]),
+    );
+    const bundle = pem(certificateData()["ca.crt"]);
+    expect(bundle.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    expect(bundle).toContain(pem(before["ca.crt"]).trim());
+    await writeUntil(() => true);
+  });
+
+  test("of a CA bundle that somebody took away", async () => {
+    await rig.plane.api.patch(DEFINITIONS, undefined, "bgppeers.metallb.io", {
+      spec: { conversion: { webhook: { clientConfig: { caBundle: null } } } },
+    });
+    await until("it is back", bundles, (all) => all.every((one) => one === certificateData()["ca.crt"]));
+    expect((await rig.kubectl(`get bgppeers.v1beta1.metallb.io -n ${namespace}`)).code).toBe(0);
+  });
+
+  test("of a Secret that somebody deleted", async () => {
+    await rig.plane.api.delete(SECRETS, namespace, "metallb-webhook-cert");
+    await until("it is back", certificateData, (data) => data !== undefined);
+    await until("it is trusted", bundles, (all) => all.every((one) => one === certificateData()["ca.crt"]));
+    await until(
+      "it is served",
+      () => apply(pool("first", { addresses: ["10.1.0.0/24"] })),
+      ({ code }) => code === 0,
+    );
+  });
+});
+
+test("two replicas share one certificate, and either answers", async () => {
+  const second = await rig.startReplica();
+  const third = await rig.startReplica();
+  const before = certificateData();
+  await Promise.all([ready(second), ready(third)]);
+  expect(certificateData()).toEqual(before);
+  for (const one of [second, third]) {
+    rig.serving = one;
+    const { stderr } = await apply(pool("wrong", { addresses: ["nonsense"] }));
+    expect(stderr).toContain("IPAddressPool wrong: spec.addresses[0]");
+    expect(one.warnings).toEqual([]);
+  }
+  await Promise.all([second.stop(), third.stop()]);
+  rig.serving = replica;
+});
+
+test("replicas that start together on an empty Secret agree on the first one's certificate", async () => {
+  await using fresh = await startRig("crds.validationFailurePolicy=Fail");
+  const both = await Promise.all([fresh.startReplica(), fresh.startReplica()]);
+  await Promise.all(both.map(ready));
+  for (const one of both) {
+    fresh.serving = one;
+    const { stderr } = await until(
+      "it is trusted",
+      () => fresh.kubectl("apply -f -", yaml(pool("wrong", { addresses: ["nonsense"] }))),
+      (outcome) => outcome.stderr.includes("denied the request"),
+    );
+    expect(stderr).toContain("IPAddressPool wrong: spec.addresses[0]");
+  }
+});
+
+test("a dead controller blocks nobody, as the chart comes", async () => {
+  await using bare = await startRig();
+  const { code, stdout } = await bare.kubectl(
+    "apply -f -",
+    yaml(pool("p", { addresses: ["nonsense"] }), peer("q"), bfdProfile("f")),
+  );
+  expect(code).toBe(0);
+  expect(stdout).toContain("ipaddresspool.metallb.io/p created");
+  expect((await bare.kubectl(`delete bfdprofile f -n ${namespace}`)).code).toBe(0);
+  // Once it lives, the wrong object can still be mended, and others be written.
+  const late = await bare.startReplica();
+  await ready(late);
+  bare.serving = late;
+  expect((await bare.kubectl("apply -f -", yaml(pool("fine", { addresses: ["10.5.0.0/24"] })))).code).toBe(0);
+  expect((await bare.kubectl("apply -f -", yaml(pool("p", { addresses: ["10.6.0.0/24"] })))).code).toBe(0);
+  expect(late.warnings).toEqual([]);
+});
