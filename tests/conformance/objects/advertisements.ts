@@ -335,7 +335,7 @@ export const advertisementCases: readonly ObjectCase[] = [
     on("v4", { localPref: 200, aggregationLengthV6: 64 }),
     { beside: [...pools, first({})], refused: conflict },
   ),
-  advertisementCase("another LOCAL_PREF on another node", on("v4", { localPref: 200 }), {
+  advertisementCase("another LOCAL_PREF on another node", on("v4", { localPref: 200, nodeSelectors: rack("1") }), {
     beside: [...pools, first({ nodeSelectors: rack("2") })],
   }),
   advertisementCase("another LOCAL_PREF for some Services", on("v4", { localPref: 200, serviceSelectors: gold }), {
@@ -347,7 +347,6 @@ export const advertisementCases: readonly ObjectCase[] = [
     beside: [...pools, ...echo],
     refused:
       "spec.peers include a, whose BFDProfile echo has echoMode, which is not possible for the IPv6 addresses of pool v6",
-    later: true,
   }),
   advertisementCase("IPv6 addresses for the peer without BFD echo", on("v6", { peers: ["b"] }), {
     beside: [...pools, ...echo],

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Applied, applyTable, type Cluster, withoutWebhooks } from "./kubectl.ts";
+import { type Applied, applyTable, type Cluster, withJudgement, withoutWebhooks } from "./kubectl.ts";
 import type { ObjectCase } from "./object-case.ts";
 import { table, titleOf } from "./table.ts";
 import { expectReading, isRead, partOf, snapshotOf } from "./world.ts";
@@ -13,6 +13,11 @@ interface Pass {
 
 const passes: readonly Pass[] = [
   { name: "kubectl apply, webhooks off", cluster: withoutWebhooks, refusal: ({ schema }) => schema },
+  {
+    name: "kubectl apply, webhooks on",
+    cluster: withJudgement,
+    refusal: ({ schema, refused, later }) => schema ?? (later ? undefined : refused),
+  },
 ];
 
 describe.each(passes)("$name", ({ cluster, refusal }) => {

@@ -8,19 +8,27 @@ import { text } from "node:stream/consumers";
 import type { ConvertCustom } from "../../../lab/control-plane/api/crds.ts";
 import type { Admit } from "../../../lab/control-plane/api/hooks.ts";
 import { type ControlPlane, startControlPlane } from "../../../lab/control-plane/server.ts";
-import type { ApiObject, LocalApi, PodRuntime, ResourceId } from "../../../lab/control-plane/types.ts";
+import {
+  type ApiObject,
+  ApiStatusError,
+  type LocalApi,
+  type PodRuntime,
+  type ResourceId,
+} from "../../../lab/control-plane/types.ts";
+import { type Change, judge } from "../../../src/admission/judge.ts";
 import { toV1beta1 } from "../../../src/api/conversion.ts";
 import { group } from "../../../src/api/kind.ts";
 import type { KubeObject } from "../../../src/api/object.ts";
 import { type ObjectCase, plain } from "./object-case.ts";
 import { table } from "./table.ts";
-import { inNamespace, isRead, namespaces, nodes, objectOf, stored } from "./world.ts";
+import { inNamespace, isRead, namespaces, nodes, objectOf, snapshotOf, stored } from "./world.ts";
 
 /** How an API server is made for the table. */
 export interface Cluster {
   /** Where the objects of the case with this number live. */
   readonly namespaceOf: (number: number) => string;
-  readonly admit?: Admit;
+  /** Answers for the webhooks, from what the API has. */
+  readonly admit?: (api: () => LocalApi) => Admit;
   readonly convert: ConvertCustom;
 }
 
@@ -45,6 +53,22 @@ export const withoutWebhooks: Cluster = {
 };
 
 /**
+ * The same, with the judgement that the webhooks give: each namespace is MetalLB's own for the objects in it. What lies
+ * between the API server and the judgement is proven elsewhere.
+ */
+export const withJudgement: Cluster = {
+  ...withoutWebhooks,
+  admit: (api) => (request) => {
+    const { object, oldObject, namespace = "", kind, subresource } = request;
+    if (kind.group !== group || subresource !== undefined) return Promise.resolve({ object, warnings: [] });
+    const change = { operation: request.operation, object, old: oldObject } as Change;
+    const { refusals, warnings } = judge(change, snapshotOf(worldIn(api(), namespace), namespace));
+    if (refusals.length === 0) return Promise.resolve({ object, warnings });
+    return Promise.reject(new ApiStatusError(403, "Forbidden", `denied the request: ${refusals.join("\n")}`));
+  },
+};
+
+/**
  * Applies the whole table to a control plane of its own, with four runs of kubectl: definitions, what was before, the
  * objects, their status.
  */
@@ -53,7 +77,12 @@ export async function applyTable(cluster: Cluster): Promise<readonly Applied[]> 
   const stop = new AbortController();
   const options = { host: "127.0.0.1", port: 0, certNames: [], runtime: noPods, signal: stop.signal };
   const { admit, convert } = cluster;
-  const plane = await startControlPlane({ ...options, convert, ...(admit && { admit }) });
+  // Nothing is admitted before the start has resolved.
+  const plane: ControlPlane = await startControlPlane({
+    ...options,
+    convert,
+    ...(admit && { admit: admit(() => plane.api) }),
+  });
   try {
     await writeFile(join(desk.directory, "kubeconfig"), plane.kubeconfig());
     await furnish(plane.api, cluster);
