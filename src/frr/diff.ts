@@ -1,16 +1,7 @@
 import { type Family } from "../net/address.ts";
 import { prefixAddress, type Prefix, parsePrefix, prefixLength, prefixOf } from "../net/prefix.ts";
 import { neighborOfLine, placeOf, removalOf } from "./lines.ts";
-import {
-  type Block,
-  type DaemonName,
-  emptyBlock,
-  families,
-  familyLine,
-  networkPrefix,
-  readRouterLine,
-  type Tree,
-} from "./tree.ts";
+import { type Block, type DaemonName, emptyBlock, families, familyLine, readRouterLine, type Tree } from "./tree.ts";
 
 /** One step of an ordered change. Steps are taken one after another. */
 export type Step =
@@ -49,7 +40,7 @@ export type Step =
  * that changes its AS number and a neighbor that changes `remote-as`; both end their sessions in any case.
  */
 export function diff(running: Tree, wanted: Tree): Step[] {
-  const bgpd = bgpdSteps(running.bgpd, wanted.bgpd);
+  const bgpd = bgpdSteps(running, wanted);
   const steps = [
     ...plainSteps("zebra", running.zebra, wanted.zebra),
     ...profileAdds(running.bfdd, wanted.bfdd),
@@ -100,11 +91,17 @@ function profileRemovals(running: Block, wanted: Block): Step[] {
   return [lines("bfdd", ["bfd"], removed(now, next)), lines("bfdd", [], others)];
 }
 
-function bgpdSteps(running: Block, wanted: Block): Step[] {
+function bgpdSteps(from: Tree, to: Tree): Step[] {
+  const [running, wanted] = [from.bgpd, to.bgpd];
   const replaced = replacedRouters(running, wanted);
   const kept = new Map([...running].filter(([line]) => !replaced.includes(line)));
-  const routers = [...wanted].filter(([line]) => readRouterLine(line));
-  const changes = routers.map(([line, body]) => routerChange(line, kept.get(line), body));
+  const changes = [...wanted].flatMap(([line, next]) => {
+    const vrf = readRouterLine(line)?.vrf;
+    if (vrf === undefined) return [];
+    const old = kept.get(line);
+    const networks = networkChanges(old ? from.networks.get(vrf) : undefined, to.networks.get(vrf));
+    return [routerChange({ line, vrf, running: old, wanted: next, networks })];
+  });
   const [nowPlain, nextPlain] = [plainOf(kept), plainOf(wanted)];
   return [
     lines("bgpd", [], replaced.map(removalOf)),
@@ -159,9 +156,17 @@ interface RouterChange {
   readonly removals: readonly Step[];
 }
 
-function routerChange(line: string, running: Block | undefined, wanted: Block): RouterChange {
+interface RouterPair {
+  readonly line: string;
+  readonly vrf: string;
+  /** Absent for a router to be made. */
+  readonly running: Block | undefined;
+  readonly wanted: Block;
+  readonly networks: readonly NetworkChange[];
+}
+
+function routerChange({ line, vrf, running, wanted, networks }: RouterPair): RouterChange {
   const [old, next] = [partsOf(running ?? emptyBlock), partsOf(wanted)];
-  const networks = families.map((family) => networkChange(old[family].networks, next[family].networks));
   const inFamilies = (bodyOf: (family: Family, i: number) => readonly string[]): Step[] =>
     families.map((family, i) => lines("bgpd", [line, familyLine(family)], bodyOf(family, i)));
   const gone = [...old.neighbors.keys()].filter((neighbor) => !next.neighbors.has(neighbor));
@@ -181,7 +186,7 @@ function routerChange(line: string, running: Block | undefined, wanted: Block): 
       ...inFamilies((_, i) => networks[i]?.set ?? []),
       // Before any new neighbor starts: a group's number may have passed to one that never was to hear of these.
       ...inFamilies((_, i) => networks[i]?.covered ?? []),
-      ...(running ? [] : settled(line, networks)),
+      ...(running ? [] : settled(vrf, networks)),
     ],
     neighbors: [...next.neighbors.keys()].flatMap((neighbor) => neighborSteps(line, neighbor, old, next)),
     removals: [
@@ -191,17 +196,13 @@ function routerChange(line: string, running: Block | undefined, wanted: Block): 
   };
 }
 
-function settled(router: string, networks: readonly NetworkChange[]): Step[] {
-  const last = networks
-    .flatMap(({ set }) => set.slice(-1))
-    .flatMap((line) => parsePrefix(networkPrefix(line) ?? "") ?? []);
-  return last.length === 0 ? [] : [{ kind: "settle", vrf: readRouterLine(router)?.vrf ?? "", prefixes: last }];
+function settled(vrf: string, networks: readonly NetworkChange[]): Step[] {
+  const prefixes = networks.flatMap(({ last }) => last ?? []);
+  return prefixes.length === 0 ? [] : [{ kind: "settle", vrf, prefixes }];
 }
 
 /** A context's lines by what they are about. */
 interface Parts {
-  /** Prefix → its line. */
-  readonly networks: ReadonlyMap<string, string>;
   readonly neighbors: ReadonlyMap<string, Block>;
   readonly others: Block;
 }
@@ -219,42 +220,53 @@ function partsOf(router: Block): RouterParts {
 }
 
 function split(block: Block): Parts {
-  const networks = new Map<string, string>();
   const neighbors = new Map<string, Map<string, Block>>();
   const others = new Map<string, Block>();
   for (const [line, body] of block) {
-    const prefix = networkPrefix(line);
-    if (prefix !== undefined) {
-      networks.set(prefix, line);
-      continue;
-    }
     const neighbor = neighborOfLine(line);
     if (neighbor === undefined) others.set(line, body);
     else neighbors.set(neighbor, (neighbors.get(neighbor) ?? new Map<string, Block>()).set(line, body));
   }
-  return { networks, neighbors, others };
+  return { neighbors, others };
 }
 
+/** One family's prefixes. */
 interface NetworkChange {
   /** Prefixes that go and touch none that comes: first of all, so that nobody is sent where nobody answers. */
   readonly withdrawn: readonly string[];
   /** New prefixes, and those that move to another group. */
   readonly set: readonly string[];
+  /** The last of them. */
+  readonly last: Prefix | undefined;
   /** Prefixes that go while a wider or narrower one comes (a changed aggregation length): only once that one is there. */
   readonly covered: readonly string[];
 }
 
-function networkChange(running: Parts["networks"], wanted: Parts["networks"]): NetworkChange {
-  const changed = [...wanted].filter(([prefix, line]) => running.get(prefix) !== line);
+/** In the order of `families`. */
+function networkChanges(
+  running: ReadonlyMap<string, string> = new Map(),
+  wanted: ReadonlyMap<string, string> = new Map(),
+): NetworkChange[] {
+  const changed = changedKeys(running, wanted);
   const gone = [...running.keys()].filter((prefix) => !wanted.has(prefix));
-  const fresh = gone.length === 0 ? [] : changed.map(([prefix]) => prefix).filter((prefix) => !running.has(prefix));
-  const overlaps = overlapWith(fresh);
-  const removal = Map.groupBy(gone, (prefix) => (overlaps(prefix) ? "covered" : "withdrawn"));
-  return {
-    withdrawn: (removal.get("withdrawn") ?? []).map((prefix) => `no network ${prefix}`),
-    set: changed.map(([, line]) => line),
-    covered: (removal.get("covered") ?? []).map((prefix) => `no network ${prefix}`),
-  };
+  const overlaps = overlapWith(gone.length === 0 ? [] : changed.filter((prefix) => !running.has(prefix)));
+  return families.map((family) => {
+    const ofFamily = (prefix: string): boolean => prefix.includes(":") === (family === "ipv6");
+    const [set, removals] = [changed.filter(ofFamily), gone.filter(ofFamily)];
+    return {
+      withdrawn: removals.filter((prefix) => !overlaps(prefix)).map((prefix) => `no network ${prefix}`),
+      set: set.map((prefix) => `network ${prefix} ${wanted.get(prefix)}`),
+      last: parsePrefix(set.at(-1) ?? ""),
+      covered: removals.filter(overlaps).map((prefix) => `no network ${prefix}`),
+    };
+  });
+}
+
+/** Written as a loop: it passes over ten thousand prefixes to find one. */
+function changedKeys(running: ReadonlyMap<string, string>, wanted: ReadonlyMap<string, string>): string[] {
+  const changed: string[] = [];
+  for (const [prefix, suffix] of wanted) if (running.get(prefix) !== suffix) changed.push(prefix);
+  return changed;
 }
 
 /** Whether a prefix lies in, or holds, one of `others`. */

@@ -2,7 +2,7 @@ import type { PathAttributes, Router } from "../announce/desired.ts";
 import { type Prefix, prefixFamily } from "../net/prefix.ts";
 import { compareText, sortedBy } from "../std/order.ts";
 import { familiesOf, neighborOf, outboundMap } from "./render/neighbor.ts";
-import { type Block, networkGroup, networkPrefix, plainLines, readRouterLine } from "./tree.ts";
+import { type Block, plainLines, readRouterLine, suffixGroup, type Tree } from "./tree.ts";
 
 /**
  * A tag group: prefixes that every peer of a router gets alike.
@@ -58,18 +58,18 @@ export interface KnownGroups {
   readonly taken: ReadonlySet<number>;
   /** Outbound map → number → recipe. */
   readonly entries: ReadonlyMap<string, ReadonlyMap<number, Recipe>>;
-  /** VRF → prefix → number. */
-  readonly networks: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** By VRF. */
+  readonly networks: ReadonlyMap<string, GroupedNetworks>;
   /** VRF → outbound maps in force for a neighbor. */
   readonly attached: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** Reads the groups of bgpd's configuration. An entry or group that was tampered with is taken, and not known. */
-export function knownGroups(bgpd: Block): KnownGroups {
+/** Finds the groups of a configuration. An entry or group that was tampered with is taken, and not known. */
+export function knownGroups({ bgpd, networks: lines }: Tree): KnownGroups {
   const numbers = new Set<number>();
   const taken = new Set<number>();
   const entries = new Map<string, Map<number, Recipe>>();
-  const networks = new Map<string, ReadonlyMap<string, number>>();
+  const networks = new Map([...lines].map(([vrf, of]) => [vrf, groupsOf(of)]));
   const attached = new Map<string, ReadonlySet<string>>();
   for (const [line, body] of bgpd) {
     const map = /^route-map (\S+) permit (\d+)$/.exec(line);
@@ -77,12 +77,9 @@ export function knownGroups(bgpd: Block): KnownGroups {
     const router = readRouterLine(line);
     if (group) noteGroup(Number(group[1]), body, numbers, taken);
     else if (map?.[1] !== undefined) noteEntry(map[1], Number(map[2]), body, entries, taken);
-    else if (router) {
-      networks.set(router.vrf, networksOf(body));
-      attached.set(router.vrf, attachedMaps(body));
-    }
+    else if (router) attached.set(router.vrf, attachedMaps(body));
   }
-  for (const used of networks.values()) for (const number of used.values()) taken.add(number);
+  for (const used of networks.values()) for (const number of used.numbers) taken.add(number);
   return { numbers, taken, entries, networks, attached };
 }
 
@@ -105,15 +102,17 @@ function noteEntry(
   entries.set(map, known.set(number, sets.toSorted(compareText).join("\n")));
 }
 
-function networksOf(router: Block): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const body of router.values()) {
-    for (const line of body.keys()) {
-      const [prefix, number] = [networkPrefix(line), networkGroup(line)];
-      if (prefix !== undefined && number !== undefined) found.set(prefix, number);
-    }
-  }
-  return found;
+interface GroupedNetworks {
+  readonly numbers: ReadonlySet<number>;
+  readonly groupOf: (prefix: Prefix) => number | undefined;
+}
+
+function groupsOf(lines: ReadonlyMap<string, string>): GroupedNetworks {
+  const numbers = new Map([...new Set(lines.values())].map((suffix) => [suffix, suffixGroup(suffix)]));
+  return {
+    numbers: new Set([...numbers.values()].filter((number) => number !== undefined)),
+    groupOf: (prefix) => numbers.get(lines.get(prefix) ?? ""),
+  };
 }
 
 function attachedMaps(router: Block): Set<string> {
@@ -151,45 +150,83 @@ interface WantedGroup {
 
 /** Prefixes of one router by what its peers get. A prefix of a family that a session doesn't carry is not for that peer. */
 function matrixOf({ vrf, peers }: Router): WantedGroup[] {
-  const recipes = new RecipeTable();
-  const rows = new Map<Prefix, string>();
+  const rows = new Rows();
+  const rowOf = new Map<Prefix, number>();
   for (const [i, { peer, paths }] of peers.entries()) {
     const carried = familiesOf(peer);
     for (const { prefix, attributes } of paths) {
       if (carried.length < 2 && !carried.includes(prefixFamily(prefix))) continue;
-      rows.set(prefix, `${rows.get(prefix) ?? ""}${i}=${recipes.indexOf(attributes)};`);
+      rowOf.set(prefix, rows.extend(rowOf.get(prefix) ?? 0, i, attributes));
     }
   }
-  const members = Map.groupBy(rows.keys(), (prefix) => rows.get(prefix) ?? "");
+  const members = new Map<number, Prefix[]>();
+  for (const [prefix, row] of rowOf) {
+    const known = members.get(row);
+    if (known) known.push(prefix);
+    else members.set(row, [prefix]);
+  }
   const maps = peers.map(({ peer }) => outboundMap(vrf, neighborOf(peer)));
   return [...members].map(([row, prefixes]) => {
-    const entries = recipes.entriesOf(row, maps);
+    const entries = rows.entriesOf(row, maps);
     return { vrf, prefixes, entries, content: JSON.stringify([vrf, ...entries]) };
   });
 }
 
-/** Recipes by small numbers: ten thousand prefixes share a handful, most of them as the very same object. */
-class RecipeTable {
-  readonly #recipes: Recipe[] = [];
-  readonly #byText = new Map<Recipe, number>();
-  readonly #byObject = new Map<PathAttributes, number>();
+interface Row {
+  readonly before: number;
+  readonly peer: number;
+  readonly recipe: Recipe;
+}
 
-  indexOf(attributes: PathAttributes): number {
-    const seen = this.#byObject.get(attributes);
-    if (seen !== undefined) return seen;
-    const recipe = recipeOf(attributes);
-    const index = this.#byText.get(recipe) ?? this.#recipes.push(recipe) - 1;
-    this.#byText.set(recipe, index);
-    this.#byObject.set(attributes, index);
-    return index;
+/**
+ * Rows of the matrix by number; 0 is the empty one, and each other one is a shorter one and a peer's recipe.
+ *
+ * Ten thousand prefixes share a handful of rows, and most of their attributes are the very same object: a prefix costs a few
+ * look-ups by number, and no text is built for it.
+ */
+class Rows {
+  readonly #rows: (Row | undefined)[] = [undefined];
+  readonly #next = new Map<number, Map<number, Map<number, number>>>();
+  readonly #recipes = new Map<Recipe, number>();
+  readonly #known = new Map<PathAttributes, { readonly index: number; readonly recipe: Recipe }>();
+
+  #last:
+    | { readonly before: number; readonly peer: number; readonly attributes: PathAttributes; readonly row: number }
+    | undefined;
+
+  extend(before: number, peer: number, attributes: PathAttributes): number {
+    // Neighboring prefixes mostly are alike: the last answer spares five look-ups out of six.
+    const last = this.#last;
+    if (last?.before === before && last.peer === peer && last.attributes === attributes) return last.row;
+    const { index, recipe } = this.#recipe(attributes);
+    const byPeer = computed(this.#next, before, () => new Map<number, Map<number, number>>());
+    const byRecipe = computed(byPeer, peer, () => new Map<number, number>());
+    const row = computed(byRecipe, index, () => this.#rows.push({ before, peer, recipe }) - 1);
+    this.#last = { before, peer, attributes, row };
+    return row;
   }
 
-  /** `row` is `peer=recipe;` for each peer that gets the prefix. */
-  entriesOf(row: string, maps: readonly string[]): ReadonlyMap<string, Recipe> {
-    const cells = row.split(";").slice(0, -1);
-    const pairs = cells.map((cell) => cell.split("=").map(Number));
-    return new Map(pairs.map(([peer = 0, recipe = 0]) => [maps[peer] ?? "", this.#recipes[recipe] ?? ""]));
+  #recipe(attributes: PathAttributes) {
+    return computed(this.#known, attributes, () => {
+      const recipe = recipeOf(attributes);
+      return { recipe, index: computed(this.#recipes, recipe, () => this.#recipes.size) };
+    });
   }
+
+  entriesOf(row: number, maps: readonly string[]): ReadonlyMap<string, Recipe> {
+    const cells: [string, Recipe][] = [];
+    for (let at = this.#rows[row]; at !== undefined; at = this.#rows[at.before])
+      cells.push([maps[at.peer] ?? "", at.recipe]);
+    return new Map(cells.reverse());
+  }
+}
+
+function computed<K, V>(map: Map<K, V>, key: K, value: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = value();
+  map.set(key, made);
+  return made;
 }
 
 interface Claim {
@@ -240,7 +277,7 @@ function stayingMaps({ vrf, peers }: Router, known: KnownGroups): string[] {
 function usableNumbers(staying: ReadonlyMap<string, readonly string[]>, known: KnownGroups) {
   const users = new Map<number, Set<string>>();
   for (const [vrf, networks] of known.networks) {
-    for (const number of networks.values()) users.set(number, (users.get(number) ?? new Set()).add(vrf));
+    for (const number of networks.numbers) users.set(number, (users.get(number) ?? new Set()).add(vrf));
   }
   return [...staying].flatMap(([vrf, maps]) =>
     [...known.numbers]
@@ -259,7 +296,7 @@ function membersOf({ vrf, prefixes }: WantedGroup, known: KnownGroups): Map<numb
   const running = known.networks.get(vrf);
   const members = new Map<number, number>();
   for (const prefix of prefixes) {
-    const number = running?.get(prefix);
+    const number = running?.groupOf(prefix);
     if (number !== undefined) members.set(number, (members.get(number) ?? 0) + 1);
   }
   return members;

@@ -1,7 +1,6 @@
 import type { BgpDesired, Router, RouterPeer } from "../announce/desired.ts";
 import type { BfdParameters } from "../config/config.ts";
 import type { Family } from "../net/address.ts";
-import { prefixFamily } from "../net/prefix.ts";
 import { type Group, groupMap, type KnownGroups, knownGroups, numberGroups, outboundEntry } from "./groups.ts";
 import { ownerOf } from "./owners.ts";
 import { familiesOf, neighborLines, neighborOf, outboundMap } from "./render/neighbor.ts";
@@ -11,7 +10,7 @@ import {
   emptyBlock,
   families,
   familyLine,
-  networkLine,
+  groupSuffix,
   nextHopTracking,
   plainLines,
   routerLine,
@@ -24,18 +23,19 @@ import {
  * `running` decides only the numbers of groups: those that run are kept, with their unused ones (see `withoutUnused`).
  */
 export function render(desired: BgpDesired, running: Tree): Tree {
-  const known = knownGroups(running.bgpd);
+  const known = knownGroups(running);
   const groups = numberGroups(desired.routers, known);
   const lines = new Map<string, Block>([
     ...nextHopTracking,
     ...bfdLines(desired.bfdProfiles),
     ...globalLines,
-    ...desired.routers.map((router) => routerBlock(router, groups.get(router.vrf) ?? [])),
+    ...desired.routers.map(routerBlock),
     ...routeMaps(desired.routers, groups, known),
   ]);
   const owned = Map.groupBy(lines, ([line]) => ownerOf(line));
   const blockOf = (daemon: DaemonName): Block => new Map(owned.get(daemon));
-  return { zebra: blockOf("zebra"), bgpd: blockOf("bgpd"), bfdd: blockOf("bfdd") };
+  const networks = new Map(desired.routers.map(({ vrf }) => [vrf, networksOf(groups.get(vrf) ?? [])]));
+  return { zebra: blockOf("zebra"), bgpd: blockOf("bgpd"), bfdd: blockOf("bfdd"), networks };
 }
 
 /**
@@ -47,14 +47,14 @@ const globalLines: Block = plainLines(["bgp route-map delay-timer 0"]);
 /** Everything received is refused: this FRR only announces. */
 const inbound = "IN";
 
-function routerBlock(router: Router, groups: readonly Group[]): readonly [string, Block] {
+function routerBlock(router: Router): readonly [string, Block] {
   const { myASN, vrf, routerID, peers } = router;
   const lines = [
     ...(routerID === undefined ? [] : [`bgp router-id ${routerID}`]),
     ...routerSettings,
     ...peers.flatMap(({ peer }) => neighborLines(peer)),
   ];
-  const bodies = families.map((family) => [familyLine(family), familyBlock(family, vrf, peers, groups)] as const);
+  const bodies = families.map((family) => [familyLine(family), familyBlock(family, vrf, peers)] as const);
   return [routerLine(myASN, vrf), new Map([...plainLines(lines), ...bodies.filter(([, body]) => body.size > 0)])];
 }
 
@@ -68,13 +68,18 @@ const routerSettings = [
   "no bgp network import-check",
 ];
 
-function familyBlock(family: Family, vrf: string, peers: readonly RouterPeer[], groups: readonly Group[]): Block {
+function networksOf(groups: readonly Group[]): ReadonlyMap<string, string> {
+  const networks = new Map<string, string>();
+  for (const { number, prefixes } of groups) {
+    const suffix = groupSuffix(number);
+    for (const prefix of prefixes) networks.set(prefix, suffix);
+  }
+  return networks;
+}
+
+function familyBlock(family: Family, vrf: string, peers: readonly RouterPeer[]): Block {
   const carried = peers.filter(({ peer }) => familiesOf(peer).includes(family));
   const body = new Map<string, Block>();
-  for (const { number, prefixes } of groups) {
-    for (const prefix of prefixes)
-      if (prefixFamily(prefix) === family) body.set(networkLine(prefix, number), emptyBlock);
-  }
   for (const neighbor of carried.map(({ peer }) => neighborOf(peer))) {
     body.set(`neighbor ${neighbor} route-map ${inbound} in`, emptyBlock);
     body.set(`neighbor ${neighbor} route-map ${outboundMap(vrf, neighbor)} out`, emptyBlock);
@@ -158,8 +163,8 @@ export function withoutUnused(wanted: Tree, running: Tree): Tree {
 
 /** Numbers of such groups. */
 export function unusedGroups(wanted: Tree, running: Tree): ReadonlySet<number> {
-  const [next, now] = [knownGroups(wanted.bgpd), knownGroups(running.bgpd)];
-  const used = [next, now].flatMap(({ networks }) => [...networks.values()].flatMap((of) => [...of.values()]));
+  const [next, now] = [knownGroups(wanted), knownGroups(running)];
+  const used = [next, now].flatMap(({ networks }) => [...networks.values()].flatMap(({ numbers }) => [...numbers]));
   return next.numbers.difference(new Set(used));
 }
 

@@ -1,4 +1,4 @@
-import type { Prefix } from "../net/prefix.ts";
+import type { Family } from "../net/address.ts";
 
 /** The daemons we configure. `owners.ts` says which takes which line. */
 export type DaemonName = "zebra" | "bgpd" | "bfdd";
@@ -9,11 +9,22 @@ export type DaemonName = "zebra" | "bgpd" | "bfdd";
  */
 export type Block = ReadonlyMap<string, Block>;
 
+/**
+ * `network` lines of all families: VRF → prefix → what follows it, such as `route-map G1`.
+ *
+ * They stand apart from the lines of their contexts because there are thousands: what follows is the same few texts over and
+ * over, and a turn that adds a Service builds no line but one.
+ */
+export type Networks = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
 /** A node's whole FRR configuration, as far as it is ours. */
-export type Tree = Readonly<Record<DaemonName, Block>>;
+export interface Tree extends Readonly<Record<DaemonName, Block>> {
+  /** Bgpd's. */
+  readonly networks: Networks;
+}
 
 export const emptyBlock: Block = new Map();
-export const emptyTree: Tree = { zebra: emptyBlock, bgpd: emptyBlock, bfdd: emptyBlock };
+export const emptyTree: Tree = { zebra: emptyBlock, bgpd: emptyBlock, bfdd: emptyBlock, networks: new Map() };
 
 /** A context of plain lines. */
 export const plainLines = (lines: Iterable<string>): Block => new Map([...lines].map((line) => [line, emptyBlock]));
@@ -28,24 +39,17 @@ export function readRouterLine(line: string): { readonly asn: number; readonly v
   return { asn: Number(words[2]), vrf: words[4] ?? "" };
 }
 
-/** `network 192.0.2.0/24 route-map G1`. */
-export const networkLine = (prefix: Prefix, group: number): string => `network ${prefix} route-map G${group}`;
+/** What follows the prefix in a `network` line. */
+export const groupSuffix = (group: number): string => `route-map G${group}`;
 
-/** The prefix of a `network` line, as text; `undefined` for another line. */
-export function networkPrefix(line: string): string | undefined {
-  if (!line.startsWith("network ")) return undefined;
-  const end = line.indexOf(" ", 8);
-  return end < 0 ? line.slice(8) : line.slice(8, end);
+/** The group that such a text names. */
+export function suffixGroup(suffix: string): number | undefined {
+  const found = /^route-map G(\d+)$/.exec(suffix);
+  return found ? Number(found[1]) : undefined;
 }
 
-/** The group number that a `network` line sets. */
-export function networkGroup(line: string): number | undefined {
-  const at = line.lastIndexOf(" route-map G");
-  return at < 0 ? undefined : Number(line.slice(at + 12));
-}
-
-export const families = ["ipv4", "ipv6"] as const;
-export const familyLine = (family: "ipv4" | "ipv6"): string => `address-family ${family} unicast`;
+export const families: readonly Family[] = ["ipv4", "ipv6"];
+export const familyLine = (family: Family): string => `address-family ${family} unicast`;
 
 /** MetalLB resolves BGP next hops through the default route. */
 export const nextHopTracking: Block = plainLines(["ip nht resolve-via-default", "ipv6 nht resolve-via-default"]);

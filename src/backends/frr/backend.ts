@@ -1,8 +1,9 @@
+import { exhaustive } from "../../std/exhaustive.ts";
 import type { BgpDesired, BgpObserved } from "../../announce/desired.ts";
-import type { Step } from "../../frr/diff.ts";
-import { parseRunning, parseZebra } from "../../frr/parse.ts";
+import { diff, type Step } from "../../frr/diff.ts";
+import { parseRunning } from "../../frr/parse.ts";
 import { plan } from "../../frr/plan.ts";
-import { type Block, type DaemonName, emptyBlock, networkPrefix, readRouterLine, type Tree } from "../../frr/tree.ts";
+import { type DaemonName, emptyTree, readRouterLine, type Tree } from "../../frr/tree.ts";
 import type { FrrCounts } from "../../metrics/speaker.ts";
 import { parsePrefix } from "../../net/prefix.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
@@ -51,7 +52,7 @@ class FrrDriver implements FrrBackend {
   readonly #now: () => number;
   readonly #lookAgain = new Set<NodeJS.Timeout>();
   /** What each daemon runs, as acknowledged; absent when unknown. */
-  readonly #running = new Map<DaemonName, Block>();
+  readonly #running = new Map<DaemonName, Partial<Tree>>();
   /** How often each daemon was lost. */
   readonly #losses = new Map<DaemonName, number>();
   #readAt = Number.NEGATIVE_INFINITY;
@@ -86,7 +87,7 @@ class FrrDriver implements FrrBackend {
     }
     for (const name of daemonNames) {
       if (failures.has(name) || this.#losses.get(name) !== losses.get(name)) this.#running.delete(name);
-      else this.#running.set(name, wanted[name]);
+      else this.#running.set(name, partOf(wanted, name));
     }
     if (steps.some(changesPrefixes)) this.#ringLater();
     if (failures.size > 0) throw applyError(failures);
@@ -99,15 +100,15 @@ class FrrDriver implements FrrBackend {
       await this.#attempt(name, failures, signal, async () => {
         const session = await this.#daemons[name].session("configure", signal);
         const text = await session.run("show running-config", signal);
-        this.#learn(name, name === "zebra" ? parseZebra(text) : parseRunning(name, text));
+        this.#learn(name, parseRunning(name, text));
       });
     }
     if (stale) this.#readAt = this.#now();
   }
 
-  #learn(name: DaemonName, found: Block): void {
+  #learn(name: DaemonName, found: Partial<Tree>): void {
     const believed = this.#running.get(name);
-    if (believed !== undefined && !sameBlock(believed, found)) {
+    if (believed !== undefined && !sameTree(believed, found)) {
       this.#log?.warn({ daemon: name }, "the daemon's configuration was changed by others; setting it right");
       this.#adjRibOut.forget();
     }
@@ -115,8 +116,7 @@ class FrrDriver implements FrrBackend {
   }
 
   #tree(): Tree {
-    const of = (name: DaemonName): Block => this.#running.get(name) ?? emptyBlock;
-    return { zebra: of("zebra"), bgpd: of("bgpd"), bfdd: of("bfdd") };
+    return Object.assign({ ...emptyTree }, ...this.#running.values()) as Tree;
   }
 
   async #take(step: Step, failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<void> {
@@ -147,7 +147,7 @@ class FrrDriver implements FrrBackend {
   #touch({ context, lines }: Exclude<Step, { kind: "settle" }>): void {
     const vrf = readRouterLine(context[0] ?? "")?.vrf;
     if (vrf === undefined) return;
-    const prefixes = lines.flatMap((line) => parsePrefix(networkPrefix(line.replace(/^no /, "")) ?? "") ?? []);
+    const prefixes = lines.flatMap((line) => parsePrefix(networkOf(line) ?? "") ?? []);
     this.#adjRibOut.touch(vrf, prefixes);
   }
 
@@ -164,7 +164,7 @@ class FrrDriver implements FrrBackend {
 
   async readCounters(signal: AbortSignal): Promise<FrrCounts> {
     const { bgpd, bfdd } = this.#daemons;
-    return readFrrCounts(bgpd, bfdd, this.#running.get("bgpd") ?? emptyBlock, signal);
+    return readFrrCounts(bgpd, bfdd, this.#tree().bgpd, signal);
   }
 
   /** Also keeps the daemons within reach: it reconnects to those that are gone, and has their logs sent here. */
@@ -229,8 +229,11 @@ const daemonOf = (step: Step): DaemonName => (step.kind === "settle" ? "bgpd" : 
 const isLost = (errors: readonly VtyError[] | undefined): boolean =>
   errors?.some(({ code }) => code !== "refused") ?? false;
 
+/** The prefix that a command sets or removes. */
+const networkOf = (line: string): string | undefined => /^(?:no )?network (\S+)/.exec(line)?.[1];
+
 const changesPrefixes = (step: Step): boolean =>
-  step.kind !== "settle" && step.lines.some((line) => networkPrefix(line.replace(/^no /, "")) !== undefined);
+  step.kind !== "settle" && step.lines.some((line) => networkOf(line) !== undefined);
 
 function note(failures: Map<DaemonName, VtyError[]>, name: DaemonName, error: VtyError): void {
   failures.set(name, [...(failures.get(name) ?? []), error]);
@@ -248,7 +251,19 @@ function applyError(failures: ReadonlyMap<DaemonName, readonly VtyError[]>): App
   });
 }
 
-/** Equal lines in any order. */
-function sameBlock(a: Block, b: Block): boolean {
-  return a.size === b.size && [...a].every(([line, body]) => b.has(line) && sameBlock(body, b.get(line) ?? emptyBlock));
+function partOf({ zebra, bgpd, bfdd, networks }: Tree, name: DaemonName): Partial<Tree> {
+  switch (name) {
+    case "zebra":
+      return { zebra };
+    case "bgpd":
+      return { bgpd, networks };
+    case "bfdd":
+      return { bfdd };
+    default:
+      return exhaustive(name);
+  }
 }
+
+/** Equal for every daemon that both tell of: nothing to do from one to the other. */
+const sameTree = (a: Partial<Tree>, b: Partial<Tree>): boolean =>
+  diff({ ...emptyTree, ...a }, { ...emptyTree, ...b }).length === 0;

@@ -1,5 +1,5 @@
 import type { Step } from "../diff.ts";
-import { type Block, type DaemonName, emptyBlock, type Tree } from "../tree.ts";
+import { type Block, type DaemonName, emptyBlock, familyLine, readRouterLine, type Tree } from "../tree.ts";
 
 type Lines = Map<string, Lines>;
 
@@ -10,10 +10,28 @@ export class ModelOfFrr {
   constructor(tree: Tree) {
     const copy = (block: Block): Lines => new Map([...block].map(([line, body]) => [line, copy(body)]));
     this.#roots = { zebra: copy(tree.zebra), bgpd: copy(tree.bgpd), bfdd: copy(tree.bfdd) };
+    for (const [router, body] of this.#roots.bgpd) {
+      for (const [prefix, suffix] of tree.networks.get(vrfOf(router) ?? "none") ?? []) {
+        const context = familyLine(prefix.includes(":") ? "ipv6" : "ipv4");
+        const family: Lines = body.get(context) ?? new Map();
+        body.set(context, family.set(`network ${prefix} ${suffix}`, new Map()));
+      }
+    }
   }
 
+  /** As parsed from what FRR would show. */
   get tree(): Tree {
-    return this.#roots;
+    const networks = new Map<string, Map<string, string>>();
+    const without = (block: Block, vrf: string): Block =>
+      new Map(
+        [...block].flatMap(([line, body]) => {
+          const [word, prefix = "", ...suffix] = line.split(" ");
+          if (word !== "network") return [[line, without(body, vrfOf(line) ?? vrf)] as const];
+          networks.set(vrf, (networks.get(vrf) ?? new Map<string, string>()).set(prefix, suffix.join(" ")));
+          return [];
+        }),
+      );
+    return { ...this.#roots, bgpd: without(this.#roots.bgpd, ""), networks };
   }
 
   /** `after` runs after each command that changes something. */
@@ -98,27 +116,28 @@ function removeNeighbor(router: Lines, neighbor: string): void {
   }
 }
 
+const vrfOf = (line: string): string | undefined => readRouterLine(line)?.vrf;
+
 /** What a neighbor is told of a prefix by this configuration; `undefined`: nothing. */
 export function told(
-  bgpd: Block,
+  { bgpd, networks }: Tree,
   { vrf, neighbor, prefix }: { vrf: string; neighbor: string; prefix: string },
 ): string | undefined {
-  const router = [...bgpd].find(([line]) => line.startsWith("router bgp ") && (line.split(" ")[4] ?? "") === vrf)?.[1];
-  const family = router?.get(`address-family ${prefix.includes(":") ? "ipv6" : "ipv4"} unicast`) ?? emptyBlock;
-  const group = [...family.keys()].find((line) => line.startsWith(`network ${prefix} `))?.split(" route-map ")[1];
-  if (group === undefined || !router || ![...router.keys()].some((line) => line.startsWith(`neighbor ${neighbor} `)))
-    return undefined;
-  if (!family.has(`neighbor ${neighbor} activate`)) return undefined;
-  const map = [...family.keys()]
-    .map((line) => new RegExp(`^neighbor ${neighbor} route-map (\\S+) out$`).exec(line)?.[1])
-    .find((name) => name);
+  const router = [...bgpd].find(([line]) => vrfOf(line) === vrf)?.[1] ?? emptyBlock;
+  const family = [...(router.get(familyLine(prefix.includes(":") ? "ipv6" : "ipv4")) ?? emptyBlock).keys()];
+  const group = networks.get(vrf)?.get(prefix)?.replace("route-map ", "");
+  const isThere = [...router.keys()].some(
+    (line) => line.startsWith(`neighbor ${neighbor} `) && line.includes("remote-as"),
+  );
+  if (group === undefined || !isThere || !family.includes(`neighbor ${neighbor} activate`)) return undefined;
+  const begin = `neighbor ${neighbor} route-map `;
+  const map = family.find((line) => line.startsWith(begin) && line.endsWith(" out"))?.slice(begin.length, -4);
   if (map === undefined) return "everything, unfiltered";
-  const tag = [...(bgpd.get(`route-map ${group} permit 10`) ?? emptyBlock).keys()]
-    .find((line) => line.startsWith("set tag "))
-    ?.slice(8);
-  const entry = [...bgpd].find(
-    ([line, body]) => line.startsWith(`route-map ${map} permit `) && body.has(`match tag ${tag}`),
-  )?.[1];
+  const tag = [...(bgpd.get(`route-map ${group} permit 10`) ?? emptyBlock).keys()].find((line) =>
+    line.startsWith("set tag "),
+  );
+  const match = tag?.replace("set", "match") ?? "none";
+  const entry = [...bgpd].find(([line, body]) => line.startsWith(`route-map ${map} permit `) && body.has(match))?.[1];
   return (
     entry &&
     [...entry.keys()]

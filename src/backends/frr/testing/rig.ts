@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Block, Tree } from "../../../frr/tree.ts";
-import { parseRunning, parseZebra } from "../../../frr/parse.ts";
+import { emptyTree, type Tree } from "../../../frr/tree.ts";
+import { parseRunning } from "../../../frr/parse.ts";
 import { VtySession } from "../../../vty/session.ts";
 
 type End = "node" | "router";
@@ -108,9 +108,10 @@ export class Rig implements AsyncDisposable {
 
   /** Our FRR's running configuration. */
   async running(): Promise<Tree> {
-    const read = (daemon: DaemonName): Promise<string> => this.vty("node", daemon, "show running-config");
-    const of = async (daemon: "bgpd" | "bfdd"): Promise<Block> => parseRunning(daemon, await read(daemon));
-    return { zebra: parseZebra(await read("zebra")), bgpd: await of("bgpd"), bfdd: await of("bfdd") };
+    const parts = ["zebra", "bgpd", "bfdd"] as const;
+    const read = async (daemon: (typeof parts)[number]) =>
+      parseRunning(daemon, await this.vty("node", daemon, "show running-config"));
+    return Object.assign({ ...emptyTree }, ...(await Promise.all(parts.map(read)))) as Tree;
   }
 
   /** Prefixes in the router's table. */
