@@ -31,40 +31,17 @@ export async function startRouter(options: {
   execFileSync("chown", ["-R", "frr:frr", dir]);
   chmodSync(dir, 0o755);
   const daemons: LabProcess[] = [];
-  for (const [daemon, ...args] of DAEMONS) {
-    const zserv = join(dir, "zserv.api");
-    const argv = [
-      `/usr/lib/frr/${daemon}`,
-      "-u",
-      "frr",
-      "-g",
-      "frr",
-      "--vty_socket",
-      dir,
-      "-i",
-      join(dir, `${daemon}.pid`),
-      "-z",
-      zserv,
-    ];
-    daemons.push(
-      startProcess({
-        name: `${options.name}-${daemon}`,
-        argv: [
-          ...argv,
-          "-P",
-          "0",
-          "--log",
-          `file:${logFile}`,
-          "--log-level",
-          "informational",
-          ...args.map((arg) => arg.replace("DIR", dir)),
-        ],
-        netns: options.netns,
-        runDir: options.runDir,
-        logFile: join(dir, `${daemon}.out`),
-      }),
-    );
-    await answers(dir, daemon);
+  const stop = async (): Promise<void> => {
+    await Promise.all(daemons.reverse().map((daemon) => daemon.stop()));
+  };
+  try {
+    for (const daemon of DAEMONS) {
+      daemons.push(startDaemon(options, dir, logFile, daemon));
+      await answers(dir, daemon[0]);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
   }
   const vtysh = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)("vtysh", ["--config_dir", dir, "--vty_socket", dir, ...args], { maxBuffer: 1 << 26 }))
@@ -76,10 +53,34 @@ export async function startRouter(options: {
     configure: async (lines) => {
       await vtysh(...["configure terminal", ...lines].flatMap((line) => ["-c", line]));
     },
-    stop: async () => {
-      await Promise.all(daemons.reverse().map((daemon) => daemon.stop()));
-    },
+    stop,
   };
+}
+
+function startDaemon(
+  { name, netns, runDir }: { readonly name: string; readonly netns: string; readonly runDir: string },
+  dir: string,
+  logFile: string,
+  [daemon, ...args]: (typeof DAEMONS)[number],
+): LabProcess {
+  const files = ["--vty_socket", dir, "-i", join(dir, `${daemon}.pid`), "-z", join(dir, "zserv.api")];
+  const log = ["-P", "0", "--log", `file:${logFile}`, "--log-level", "informational"];
+  return startProcess({
+    name: `${name}-${daemon}`,
+    argv: [
+      `/usr/lib/frr/${daemon}`,
+      "-u",
+      "frr",
+      "-g",
+      "frr",
+      ...files,
+      ...log,
+      ...args.map((arg) => arg.replace("DIR", dir)),
+    ],
+    netns,
+    runDir,
+    logFile: join(dir, `${daemon}.out`),
+  });
 }
 
 /** zebra first: the others register with it. */

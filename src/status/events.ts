@@ -102,10 +102,14 @@ function bgpChange(before: Seen | undefined, now: Seen): Change[] {
     if (wasUp || before === undefined) return [];
     return [{ type: "Normal", reason: sessionEstablished, what: (subject) => `BGP session ${subject} is established` }];
   }
-  if (!wasUp && (now.downReason === undefined || now.downReason === before?.downReason)) return [];
+  if (!wasUp && (now.downReason === before?.downReason || isStillOpening(now.downReason))) return [];
   const why = now.downReason === undefined ? "" : `: ${now.downReason}`;
   return [{ type: "Warning", reason: sessionDown, what: (subject) => `BGP session ${subject} is ${now.state}${why}` }];
 }
+
+/** What FRR gives as the reason of a session that is only on its way up (FRR bgpd/bgp_vty.c, peer_down_str). */
+const isStillOpening = (reason: string | undefined): boolean =>
+  reason === undefined || reason.startsWith("Waiting for ");
 
 function bfdChange(before: Seen | undefined, now: Seen): Change[] {
   const { bfdUp, bfdDown } = ownEventReasons;

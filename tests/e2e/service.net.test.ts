@@ -86,7 +86,7 @@ test("bgpd killed: sessions and routes come back without a person", async () => 
     "--",
     "sh",
     "-c",
-    "kill -9 $(pidof bgpd)",
+    "kill -9 $(cat /var/run/frr/bgpd.pid)",
   );
   await until(
     "a new session",
@@ -154,29 +154,35 @@ describe("mistakes", () => {
     );
   });
 
-  test("a bad pool stops nobody, and the controller says what is wrong with it", async () => {
-    await cluster.apply(metallb("v1beta1", "IPAddressPool", "bad-pool", { addresses: ["10.100.0.0/28"] }));
+  test("a bad pool is refused with the reason", async () => {
+    const overlapping = metallb("v1beta1", "IPAddressPool", "bad-pool", { addresses: ["10.100.0.0/28"] });
+    await expect(cluster.apply(overlapping)).rejects.toThrow(
+      /10\.100\.0\.0\/28.* overlaps .*10\.100\.0\.0\/24.* of pool bgp-pool/,
+    );
+  });
+
+  test("a peer whose BFD profile does not exist stops nobody, and each speaker says what is wrong with it", async () => {
+    const peer = metallb("v1beta2", "BGPPeer", "no-profile", {
+      peerASN: 64512,
+      myASN: 64513,
+      peerAddress: "10.0.0.99",
+      bfdProfile: "absent",
+    });
+    await cluster.apply(peer);
+    const state = (path: string): Promise<string> =>
+      cluster.kubectl("get", "configurationstate", "speaker-node1", "-n", SYSTEM, "-o", `jsonpath={.status.${path}}`);
     await until(
-      "the overlap is reported",
-      () =>
-        cluster.kubectl(
-          "get",
-          "configurationstate",
-          "controller",
-          "-n",
-          SYSTEM,
-          "-o",
-          "jsonpath={.status.errorSummary}",
-        ),
-      (text) => /bad-pool/.test(text) && /overlap/i.test(text),
+      "the missing profile is reported",
+      () => state("errorSummary"),
+      (text) => /no-profile/.test(text) && /absent/.test(text),
     );
     await cluster.apply(loadBalancer("still-served"));
     const [address = ""] = await addressesOf(cluster, "still-served");
     await fromNodes(`${address}/32`, bothNodes);
-    await cluster.kubectl("delete", "ipaddresspool", "bad-pool", "-n", SYSTEM);
+    await cluster.kubectl("delete", "bgppeer", "no-profile", "-n", SYSTEM);
     await until(
       "the report is gone",
-      () => cluster.kubectl("get", "configurationstate", "controller", "-n", SYSTEM, "-o", "jsonpath={.status.result}"),
+      () => state("result"),
       (text) => text === "Valid",
     );
   });

@@ -199,7 +199,10 @@ export function createWriter(deps: {
       return {
         ...structuredClone(live),
         status: next["status"],
-        metadata: { ...structuredClone(live.metadata), ...(managedFields ? { managedFields } : {}) },
+        // As kube-apiserver: a status write of a built-in kind keeps its metadata (annotations, say), of a custom one it does not.
+        metadata: kind.custom
+          ? { ...structuredClone(live.metadata), ...(managedFields ? { managedFields } : {}) }
+          : keptMetadata(next.metadata, live.metadata),
       };
     }
     if (kind.subresources.includes("status")) {
