@@ -25,7 +25,7 @@ const pod: Pod = {
 test.each([
   ["nginx", "nginx"],
   ["nginx:1.27", "nginx"],
-  ["quay.io/metallb/speaker:v0.15", "speaker"],
+  ["registry.example:5000/metallb/speaker:v0.15", "speaker"],
   ["registry:5000/a/frr@sha256:0123", "frr"],
 ])("image %s is %s", (reference, name) => expect(imageName(reference)).toBe(name));
 

@@ -82,7 +82,7 @@ function start(spec: PodSpec, metadata: Partial<Pod["metadata"]> = {}): Started 
 
 const shell = (name: string, script: string, more: Partial<Container> = {}): Container => ({
   name,
-  image: "docker.io/library/debian:12",
+  image: "registry.example/library/debian:12",
   command: ["sh", "-c", script],
   ...more,
 });
@@ -243,7 +243,7 @@ test("a program that does not exist is a start error, an unknown image a pull er
   const pod = start({
     containers: [
       { name: "main", image: "debian", command: ["/no/such"] },
-      { name: "none", image: "quay.io/x/nothing:1" },
+      { name: "none", image: "registry.example/x/nothing:1" },
     ],
   });
   await until(() =>
