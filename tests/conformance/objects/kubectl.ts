@@ -32,10 +32,19 @@ export interface Cluster {
   readonly convert: ConvertCustom;
 }
 
-/** What kubectl said of one object, and what the API has of it and beside it then. */
+/** What became of the table. */
 export interface Applied {
+  readonly cases: readonly AppliedCase[];
+  /** Every line `Warning:` that kubectl printed while it applied the objects. */
+  readonly warnings: string;
+}
+
+/** What kubectl said of one object, and what the API has of it and beside it then. */
+export interface AppliedCase {
   readonly error: string | undefined;
   readonly object: ApiObject | undefined;
+  /** A BGPPeer as v1beta1 shows it. */
+  readonly asV1beta1: ApiObject | undefined;
   /** All that a configuration is read from, in the namespace of the case. */
   readonly world: readonly KubeObject[];
 }
@@ -69,10 +78,10 @@ export const withJudgement: Cluster = {
 };
 
 /**
- * Applies the whole table to a control plane of its own, with four runs of kubectl: definitions, what was before, the
- * objects, their status.
+ * Applies the whole table to a control plane of its own, with a few runs of kubectl: definitions, what was before, the
+ * objects, their status; then reads the peers back as v1beta1.
  */
-export async function applyTable(cluster: Cluster): Promise<readonly Applied[]> {
+export async function applyTable(cluster: Cluster): Promise<Applied> {
   await using desk = await openDesk();
   const stop = new AbortController();
   const options = { host: "127.0.0.1", port: 0, certNames: [], runtime: noPods, signal: stop.signal };
@@ -92,9 +101,9 @@ export async function applyTable(cluster: Cluster): Promise<readonly Applied[]> 
   }
 }
 
-async function applyAll(desk: Desk, { api }: ControlPlane, { namespaceOf }: Cluster): Promise<readonly Applied[]> {
-  const refusal = await kubectl(desk.directory, ["apply", "-f", definitions]);
-  if (refusal !== "") throw new Error(refusal);
+async function applyAll(desk: Desk, { api }: ControlPlane, { namespaceOf }: Cluster): Promise<Applied> {
+  const { stderr } = await kubectl(desk.directory, ["apply", "-f", definitions]);
+  if (stderr !== "") throw new Error(stderr);
   const before = await desk.apply(
     "before",
     table.flatMap((one, i) => earlier(one, i, namespaceOf(i))),
@@ -117,11 +126,19 @@ async function applyAll(desk: Desk, { api }: ControlPlane, { namespaceOf }: Clus
   const unplaced = [...applied.unplaced, ...written.unplaced];
   if (unplaced.length > 0) throw new Error(`kubectl says of no object in particular:\n${unplaced.join("\n")}`);
 
-  return table.map((one, i) => ({
-    error: applied.errors.get(i) ?? written.errors.get(i),
-    object: api.get(resourceOf(one), namespaceOf(i), one.name ?? "tested"),
-    world: worldIn(api, namespaceOf(i)),
-  }));
+  const old = await desk.peersAsV1beta1();
+  const cases = table.map((one, i) => {
+    const [namespace, name] = [namespaceOf(i), one.name ?? "tested"];
+    return {
+      error: applied.errors.get(i) ?? written.errors.get(i),
+      object: api.get(resourceOf(one), namespace, name),
+      asV1beta1: old.find(
+        ({ kind, metadata }) => kind === one.kind.kind && metadata.namespace === namespace && metadata.name === name,
+      ),
+      world: worldIn(api, namespace),
+    };
+  });
+  return { cases, warnings: applied.warnings.join("") };
 }
 
 interface File {
@@ -164,12 +181,14 @@ async function furnish(api: LocalApi, { namespaceOf }: Cluster): Promise<void> {
 interface Desk extends AsyncDisposable {
   readonly directory: string;
   apply(name: string, files: readonly File[], flags?: readonly string[]): Promise<Outcome>;
+  peersAsV1beta1(): Promise<readonly ApiObject[]>;
 }
 
 interface Outcome {
   /** By number of the case. */
   readonly errors: ReadonlyMap<number, string>;
   readonly unplaced: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 async function openDesk(): Promise<Desk> {
@@ -182,7 +201,12 @@ async function openDesk(): Promise<Desk> {
         writeFile(join(directory, name, `${number}-${i}.json`), JSON.stringify(object)),
       );
       await Promise.all(writes);
-      return outcomeOf(await kubectl(directory, ["apply", ...flags, "-f", join(directory, name)]), files);
+      const { stderr } = await kubectl(directory, ["apply", ...flags, "-f", join(directory, name)]);
+      return outcomeOf(stderr, files);
+    },
+    async peersAsV1beta1() {
+      const all = await kubectl(directory, ["get", "bgppeers.v1beta1.metallb.io", "-A", "-o", "json"]);
+      return (JSON.parse(all.stdout) as { readonly items: readonly ApiObject[] }).items;
     },
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
   };
@@ -192,23 +216,24 @@ async function openDesk(): Promise<Desk> {
 function outcomeOf(stderr: string, files: readonly File[]): Outcome {
   const errors = new Map<number, string>();
   const unplaced: string[] = [];
+  const warnings: string[] = [];
   for (const message of stderr.split(/^(?=Error|error|Warning|The |Unable)/m)) {
     const path = /\/(\d+)-\d+\.json/.exec(message)?.[1];
     const named = files.filter(({ object }) => message.includes(`"${object.metadata.name}" is invalid`));
     const number = path ?? (named.length === 1 ? named[0]?.number : undefined);
-    if (message.startsWith("Warning") || message.trim() === "") continue;
-    if (number === undefined) unplaced.push(message);
+    if (message.startsWith("Warning")) warnings.push(message);
+    else if (message.trim() === "") continue;
+    else if (number === undefined) unplaced.push(message);
     else errors.set(Number(number), message);
   }
-  return { errors, unplaced };
+  return { errors, unplaced, warnings };
 }
 
-/** What kubectl writes to stderr. */
-async function kubectl(directory: string, args: readonly string[]): Promise<string> {
+async function kubectl(directory: string, args: readonly string[]) {
   const env = { PATH: process.env["PATH"], HOME: directory, KUBECONFIG: join(directory, "kubeconfig") };
-  const child = spawn(program(), args, { env, stdio: ["ignore", "ignore", "pipe"] });
-  const [stderr] = await Promise.all([text(child.stderr), once(child, "close")]);
-  return stderr;
+  const child = spawn(program(), args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  return { stdout, stderr };
 }
 
 /** Pinned by scripts/setup.sh; a missing program fails the suite. */
