@@ -72,6 +72,8 @@ export async function serveResource(deps: RestDeps, call: Call): Promise<void> {
     return serveSubresource(deps, call, verb);
   }
   if (!target.kind.verbs.includes(verb)) throw methodNotAllowed();
+  const { deprecationWarning } = target.version;
+  if (deprecationWarning !== undefined) addWarning(call.response, deprecationWarning);
   switch (verb) {
     case "get":
       return sendObject(deps, call, 200, stored(deps, target, name ?? ""));
@@ -237,17 +239,19 @@ function callerOf(call: Call): Caller {
     throw badRequest(`invalid fieldValidation "${validation}"`);
   }
   const agent = (request.headers["user-agent"] ?? "unknown").split("/")[0] ?? "unknown";
-  const warnings: string[] = [];
   return {
     user: call.user,
     manager: query.get("fieldManager") || agent,
     dryRun: query.getAll("dryRun").includes("All"),
     fieldValidation: validation,
-    warn(message) {
-      warnings.push(`299 - ${JSON.stringify(message.replaceAll(/[^\x20-\x7e]/g, " "))}`);
-      response.setHeader("warning", warnings);
-    },
+    warn: (message) => addWarning(response, message),
   };
+}
+
+/** RFC 7234 §5.5, in the form that kubectl prints. */
+function addWarning(response: Call["response"], message: string): void {
+  const text = `299 - ${JSON.stringify(message.replaceAll(/[^\x20-\x7e]/g, " "))}`;
+  response.setHeader("warning", [...[response.getHeader("warning") ?? []].flat().map(String), text]);
 }
 
 async function objectBody(call: Call): Promise<ApiObject> {
