@@ -2,7 +2,7 @@
 NODE := node_modules/.bin/node
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.cache/bin:$(PATH)
 
-.PHONY: lab guide test check generate format clean
+.PHONY: lab guide test check bench generate format clean
 
 lab: ## A laptop-size cluster on this machine; stays up until Ctrl-C. NODES=n for more nodes.
 	@sh scripts/setup.sh
@@ -20,6 +20,10 @@ test: ## Everything installed, every test run
 check: ## Types, lint, format, architecture, unit tests, generated files: under a minute, no root
 	@sh scripts/setup.sh npm
 	@sh scripts/check.sh
+
+bench: ## Measurements, as a table and as bench/results/latest.json
+	@sh scripts/setup.sh
+	@exec $(NODE) bench/run.ts
 
 generate: ## CRDs, RBAC and reference pages from the tables in src/api
 	@sh scripts/setup.sh npm

@@ -1,7 +1,7 @@
 /** Bundles the programs: one file for each, with its source map, into the folder given (default: dist). */
 import { build } from "esbuild";
 
-export const PROGRAMS = ["controller", "speaker"] as const;
+const PROGRAMS = ["controller", "speaker", "cli"] as const;
 
 export async function buildPrograms(outdir: string): Promise<void> {
   await build({

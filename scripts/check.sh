@@ -19,7 +19,7 @@ part() {
 }
 
 part types tsc
-part lint oxlint --type-aware --deny-warnings src lab tests scripts
+part lint oxlint --type-aware --deny-warnings src lab tests scripts bench
 part format biome format .
 part dead-code knip
 part generated node scripts/generate.ts --check
