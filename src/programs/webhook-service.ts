@@ -1,3 +1,4 @@
+import { webhookSecret, webhookService } from "../api/names.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type Part, World } from "../kube/snapshot.ts";
@@ -10,8 +11,8 @@ import { serveWebhooks } from "./webhooks.ts";
 /** MetalLB's flags, which it shares with nobody. */
 export const webhookFlags = {
   "webhook-mode": { kind: "text", default: "enabled", oneOf: ["enabled", "disabled", "onlywebhook"] },
-  "webhook-secret": { kind: "text", default: "metallb-webhook-cert" },
-  "cert-service-name": { kind: "text", default: "metallb-webhook-service" },
+  "webhook-secret": { kind: "text", default: webhookSecret },
+  "cert-service-name": { kind: "text", default: webhookService },
   "cert-dir": { kind: "text", default: "/tmp/k8s-webhook-server/serving-certs" },
   "disable-cert-rotation": { kind: "switch" },
   "webhook-http2": { kind: "switch", unused: "webhooks are served over HTTP/1.1" },
