@@ -25,7 +25,7 @@ const setsockopt = libc.func("int setsockopt(int fd, int level, int name, void *
 const bindCall = libc.func("int bind(int fd, void *address, uint32_t size)");
 
 /** Path of a namespace that `ip netns` knows by name. */
-export const netnsPath = (name: string): string => `/run/netns/${name}`;
+const netnsPath = (name: string): string => `/run/netns/${name}`;
 
 /** Runs `work` with this thread inside a namespace. `work` must be synchronous; a process that it spawns stays inside. */
 export function inNetns<T>(name: string, work: () => T): T {

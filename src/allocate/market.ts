@@ -162,7 +162,7 @@ export function verdictText(verdict: PoolVerdict): string {
   }
 }
 
-export const familyName = (family: Family): string => (family === "ipv4" ? "IPv4" : "IPv6");
+const familyName = (family: Family): string => (family === "ipv4" ? "IPv4" : "IPv6");
 
 /** The families of `shape` of which `addresses` has none. */
 export const missingFamilies = (shape: Shape, addresses: readonly Address[]): readonly Family[] =>

@@ -46,7 +46,7 @@ export async function startCluster(name: string): Promise<Cluster> {
 }
 
 /** The same questions of a lab that runs already. */
-export function clusterOf(lab: Lab): Cluster {
+function clusterOf(lab: Lab): Cluster {
   let files = 0;
   const kubectl = (...args: readonly string[]): Promise<string> => lab.run("kubectl", ...args);
   return {
