@@ -73,7 +73,11 @@ function changeOf(operation: unknown, object: unknown, old: unknown): Change | u
 
 const heldByV1beta1 = new Set(Object.keys(specFields(bgpPeerV1beta1)));
 
-/** Who writes a peer as v1beta1 takes away what that version can't hold, without seeing it. */
+/**
+ * Who writes a peer as v1beta1 takes away what that version can't hold, without seeing it.
+ *
+ * Differs: MetalLB says nothing.
+ */
 function lostThrough(version: unknown, { object, old }: Change & { readonly operation: "UPDATE" }): readonly string[] {
   if (object.kind !== bgpPeerV1beta1.kind || version !== bgpPeerV1beta1.version) return [];
   const now = membersOf(membersOf(object)["spec"]);

@@ -29,6 +29,8 @@ export interface Verdict {
  * Only what is wrong with this object decides, and what it would break that was whole. What is broken already, and what
  * is named but not there yet, never stands in the way.
  *
+ * Differs: A reference to what is not there is a warning; in MetalLB it is not mentioned.
+ *
  * Differs: MetalLB reads all objects of the kind and refuses the write for the first mistake in any of them.
  */
 export function judge(change: Change, snapshot: Snapshot): Verdict {
@@ -160,7 +162,10 @@ function withoutValueOf(judged: KubeObject, config: Config): Config {
 /**
  * The object's own refusals, and those of others that were whole before.
  *
- * An update that leaves the spec as it is, such as of a finalizer or an annotation, is not asked to mend what was wrong.
+ * Differs: MetalLB lets in a pool that breaks an advertisement, and never looks at updates of BFDProfiles.
+ *
+ * Differs: An update that leaves the spec as it is, such as of a finalizer or an annotation, is not asked to mend what was
+ * wrong; in MetalLB it is.
  */
 function refusalsIn({ before, after }: Sight, isOwn: Claim, sameSpec: boolean): readonly Problem[] {
   const said = new Set(before.map(keyOf));

@@ -48,7 +48,9 @@ const lookMs = 6 * 3_600_000;
  * ends, and told to the API server before it is used.
  *
  * Differs: MetalLB reads the certificate from a volume of the Secret, which the kubelet fills up to minutes later, and
- * exits when that takes long; here it is used as soon as it is known. The CA that is replaced stays trusted until it ends.
+ * exits when that takes long; here it is used as soon as it is known.
+ *
+ * Differs: The CA that is replaced stays trusted until it ends; in MetalLB it is forgotten at once.
  */
 export class WebhookCertificate implements TlsIdentity {
   readonly #options: Options;
