@@ -32,16 +32,20 @@ export function inNetns<T>(name: string, work: () => T): T {
   const home = openSync("/proc/thread-self/ns/net", "r");
   const target = openSync(netnsPath(name), "r");
   try {
-    if (setns(target, CLONE_NEWNET) !== 0) throw failure(`enter network namespace ${name}`);
+    enter(target, `enter network namespace ${name}`);
     try {
       return work();
     } finally {
-      if (setns(home, CLONE_NEWNET) !== 0) throw failure("bug: cannot return to the first network namespace");
+      enter(home, "bug: return to the first network namespace");
     }
   } finally {
     closeSync(target);
     closeSync(home);
   }
+}
+
+function enter(namespace: number, what: string): void {
+  if (setns(namespace, CLONE_NEWNET) !== 0) throw failure(what);
 }
 
 /** A TCP connection that leaves from inside a namespace. Errors arrive as the socket's `error` event. */
