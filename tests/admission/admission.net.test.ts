@@ -1,7 +1,11 @@
 /** Admission and conversion as kubectl meets them: API server, roles, certificates and the chart's objects are all there. */
 import { X509Certificate } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { createAuthority, issueCertificate } from "../../src/runtime/authority.ts";
 import { until } from "../e2e/until.ts";
 import { bfdProfile, bgpAdvertisement, community, peer, pool } from "../objects.ts";
 import { namespace, type Replica, type Rig, startRig } from "./rig.ts";
@@ -296,6 +300,59 @@ test("replicas that start together on an empty Secret agree on the first one's c
     );
     expect(stderr).toContain("IPAddressPool wrong: spec.addresses[0]");
   }
+});
+
+describe("certificates of others", () => {
+  const dnsName = "metallb-webhook-service.metallb-system.svc";
+  const daysAgo = (days: number): Date => new Date(Date.now() - days * 86_400_000);
+  const encoded = (text: string): string => Buffer.from(text).toString("base64");
+
+  test("MetalLB's own that ends soon is replaced, under the authority that it has", async () => {
+    await using fresh = await startRig("crds.validationFailurePolicy=Fail");
+    const authority = await createAuthority(daysAgo(400));
+    const old = await issueCertificate(authority, dnsName, daysAgo(300));
+    await fresh.plane.api.patch(SECRETS, namespace, "metallb-webhook-cert", {
+      data: {
+        "ca.crt": encoded(authority.cert),
+        "ca.key": encoded(authority.key),
+        "tls.crt": encoded(old.cert),
+        "tls.key": encoded(old.key),
+      },
+    });
+    const one = await fresh.startReplica();
+    await ready(one);
+    const data = fresh.plane.api.get(SECRETS, namespace, "metallb-webhook-cert")?.["data"] as CertificateData;
+    expect(pem(data["ca.crt"]).trim()).toBe(authority.cert.trim());
+    expect(new X509Certificate(pem(data["tls.crt"])).validToDate.getTime()).toBeGreaterThan(daysAgo(-360).getTime());
+  });
+
+  test("with --disable-cert-rotation the files are served once they are there, and nothing is written", async () => {
+    await using fresh = await startRig("crds.validationFailurePolicy=Fail");
+    const certDir = mkdtempSync(join(tmpdir(), "cert-dir-"));
+    const one = await fresh.startReplica({ certDir });
+    await until(
+      "it says what it waits for",
+      () => one.warnings,
+      ({ length }) => length > 0,
+    );
+    const authority = await createAuthority(new Date());
+    const pair = await issueCertificate(authority, dnsName, new Date());
+    writeFileSync(join(certDir, "tls.crt"), pair.cert);
+    writeFileSync(join(certDir, "tls.key"), pair.key);
+    await ready(one);
+    fresh.serving = one;
+    const hooks = fresh.plane.api.get(CONFIGURATIONS, undefined, "metallb-webhook-configuration")?.["webhooks"] as {
+      readonly clientConfig: object;
+    }[];
+    const caBundle = encoded(authority.cert);
+    await fresh.plane.api.patch(CONFIGURATIONS, undefined, "metallb-webhook-configuration", {
+      webhooks: hooks.map((hook) => ({ ...hook, clientConfig: { ...hook.clientConfig, caBundle } })),
+    });
+    const { stderr } = await fresh.kubectl("apply -f -", yaml(pool("wrong", { addresses: ["nonsense"] })));
+    expect(stderr).toContain("IPAddressPool wrong: spec.addresses[0]");
+    expect(fresh.plane.api.get(SECRETS, namespace, "metallb-webhook-cert")?.["data"]).toBeUndefined();
+    rmSync(certDir, { recursive: true });
+  });
 });
 
 describe("each right that the chart gives for this is needed", () => {

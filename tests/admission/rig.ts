@@ -18,8 +18,11 @@ import { createLog } from "../../src/runtime/log.ts";
 export interface Rig extends AsyncDisposable {
   readonly plane: ControlPlane;
   kubectl(args: string, input?: string): Promise<Outcome>;
-  /** Starts webhooks as the chart's controller would: under its service account, with its rights and no others. */
-  startReplica(): Promise<Replica>;
+  /**
+   * Starts webhooks as the chart's controller would: under its service account, with its rights and no others. With
+   * `certDir` as with `--disable-cert-rotation`.
+   */
+  startReplica(options?: { readonly certDir: string }): Promise<Replica>;
   /** The replica to which the Service leads; none: nobody listens. */
   serving: Replica | undefined;
 }
@@ -88,7 +91,7 @@ export async function startRig(...values: readonly string[]): Promise<Rig> {
   }
 
   const replicas = new Set<Replica>();
-  async function startReplica(): Promise<Replica> {
+  async function startReplica({ certDir = "" } = {}): Promise<Replica> {
     const end = new AbortController();
     const token = plane.issueToken(namespace, "metallb-controller");
     const access = { server: new URL(plane.url), ca: plane.caPem, token: () => Promise.resolve(token) };
@@ -100,8 +103,8 @@ export async function startRig(...values: readonly string[]): Promise<Rig> {
       flags: {
         "webhook-secret": "metallb-webhook-cert",
         "cert-service-name": "metallb-webhook-service",
-        "cert-dir": "",
-        "disable-cert-rotation": false,
+        "cert-dir": certDir,
+        "disable-cert-rotation": certDir !== "",
       },
       policy: { minVersion: "TLSv1.3" },
       namespace,
