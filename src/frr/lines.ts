@@ -48,10 +48,10 @@ export function removalOf(line: string): string {
 export const neighborOfLine = (line: string): string | undefined =>
   line.startsWith("neighbor ") ? line.slice(9).split(" ", 1)[0] : undefined;
 
-/**
- * Which edits of a neighbor end its session, as measured on FRR 8.4.4 (`sessionEdits` in the backend's test on real FRR
- * repeats it). "next" means that the session stays and the value counts from the next one on, which is RFC 4271's OPEN.
- */
+/** "next": the session stays, and the value counts from the next one's OPEN on (RFC 4271 §4.2). */
+type EditEffect = "resets" | "next" | "stays";
+
+/** Which edits of a neighbor end its session; the backend's test measures it on both releases, by release where they differ. */
 export const sessionEdits = {
   // OPEN carries it; the router's number is that of `router bgp`, which can only be removed and made anew.
   "remote-as": "resets",
@@ -68,9 +68,10 @@ export const sessionEdits = {
   // The router's, for all of its sessions.
   "bgp router-id": "resets",
   timers: "next",
-  "graceful-restart": "next",
+  // A capability in the OPEN: 8.4 leaves it for the next session, 10.3 starts a new one.
+  "graceful-restart": { "8.4": "next", "10.3": "resets" },
   "timers connect": "stays",
   bfd: "stays",
   "bfd profile": "stays",
   "route-map out": "stays",
-} as const satisfies Readonly<Record<string, "resets" | "next" | "stays">>;
+} as const satisfies Readonly<Record<string, EditEffect | Readonly<Record<"8.4" | "10.3", EditEffect>>>>;

@@ -68,8 +68,9 @@ function parseBlock(daemon: DaemonName, text: string, take: (line: string, path:
 
 const carriesNothing = /^(exit|exit-.*|end|Building configuration.*|Current configuration:)$/;
 
-/** One spelling for what FRR releases print differently: names of well-known communities. */
+/** One spelling for what FRR releases print differently: names of well-known communities, and the usual hop count (10). */
 function canonical(line: string): string {
+  if (line.endsWith(" ebgp-multihop")) return `${line} 255`;
   if (line.startsWith("set community ")) return sortedSet("set community", line, communityNumber);
   if (line.startsWith("set large-community ")) return sortedSet("set large-community", line, (word) => word);
   return line;

@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { BgpDesired, Path, RouterPeer } from "../../announce/desired.ts";
 import type { BfdParameters, Peer } from "../../config/config.ts";
 import { sessionEdits } from "../../frr/lines.ts";
 import { plan } from "../../frr/plan.ts";
 import { addressOf, asnOf, desiredOf, pathOf, peerOf, routerOf } from "../../frr/testing/desired.ts";
 import { createFrrBackend, type FrrBackend } from "./backend.ts";
+import { generations } from "./testing/generations.ts";
 import { eventually, Rig } from "./testing/rig.ts";
 
 const patience = AbortSignal.timeout(600_000);
@@ -13,19 +14,265 @@ const guide = ["64512:100"];
 let rig: Rig;
 let backend: FrrBackend;
 
-beforeAll(async () => {
-  rig = await Rig.start();
-  await configureRouter();
+describe.each(generations)("FRR $release", (generation) => {
+  beforeAll(async () => {
+    rig = await Rig.start(generation);
+    await configureRouter();
+  });
+  afterAll(async () => {
+    await rig?.[Symbol.asyncDispose]();
+  });
+  beforeEach(() => {
+    backend = createFrrBackend({ socketDir: rig.socketDir("node") });
+  });
+  afterEach(async () => {
+    await backend.apply(desiredOf([]), patience);
+    await backend.close();
+  });
+
+  test("a session comes up, and what is decided is in the router's table and nothing else", async () => {
+    const paths = [
+      pathOf("10.100.0.1/32", { communities: ["64512:100", "65535:65281"], large: ["64512:7:8"] }),
+      pathOf("10.100.1.0/24", { communities: [] }),
+      pathOf("fd00:100::1/128", { communities: guide }),
+    ];
+    await backend.apply(announcing(paths, { dualStackAddressFamily: true }), patience);
+    await eventually(
+      "the routes are there",
+      async () => (await rig.routes()).length === 2 && (await rig.routes("ipv6")).length === 1,
+    );
+    expect(await rig.route("10.100.0.1/32")).toMatchObject({ communities: "64512:100 no-export", large: "64512:7:8" });
+    expect(await rig.route("10.100.1.0/24")).toMatchObject({ communities: "" });
+    expect(await rig.route("fd00:100::1/128")).toMatchObject({ communities: "64512:100" });
+    await eventually(
+      "what was sent is observed",
+      async () => (await backend.observe(patience)).sessions[0]?.sent.length === 3,
+    );
+    const [session] = (await backend.observe(patience)).sessions;
+    expect(session).toMatchObject({ vrf: "", neighbor: "10.0.0.1", state: "Established" });
+    expect(session?.sent.toSorted()).toEqual(paths.map(({ prefix }) => prefix).toSorted());
+  });
+
+  test("services come, go and change attributes; the router hears of exactly these", async () => {
+    const base = numbered(20);
+    await backend.apply(announcing(base), patience);
+    await eventually("all routes are there", async () => (await rig.routes()).length === 20);
+    const from = rig.routerLog().length;
+
+    await backend.apply(announcing([...base, pathOf("10.200.0.1/32", { communities: guide })]), patience);
+    await eventually("the new one is there", hasRoute("10.200.0.1/32", "64512:100"));
+    const edited = base.map((path, i) =>
+      i < 3 ? { ...path, ...pathOf(path.prefix, { communities: ["64512:999"] }) } : path,
+    );
+    await backend.apply(announcing(edited), patience);
+    await eventually("the edit is there", hasRoute(base[2]?.prefix ?? "", "64512:999"));
+    await eventually("the removed one is gone", async () => (await rig.routes()).length === 20);
+
+    for (const [i, { prefix }] of base.entries()) expect(tellings(from, prefix)).toHaveLength(i < 3 ? 1 : 0);
+    const withdrawn = rig
+      .routerLog(from)
+      .split("\n")
+      .filter((line) => line.includes("withdrawn"));
+    expect(withdrawn.every((line) => line.includes("10.200.0.1/32"))).toBe(true);
+  });
+
+  test("a new peer costs no other peer an UPDATE", async () => {
+    const base = numbered(50);
+    await backend.apply(announcing(base), patience);
+    await eventually("all routes are there", async () => (await rig.routes()).length === 50);
+    const sent = (await backend.readCounters(patience)).bgp[0]?.updatesSent;
+    const second: RouterPeer = { peer: peerOf("fd00::1", { dualStackAddressFamily: true }), paths: base.slice(10) };
+    const both = desiredOf([routerOf([{ peer: guidePeer(), paths: base }, second])]);
+    await backend.apply(both, patience);
+    await eventually("the second session has its routes", async () =>
+      (await backend.observe(patience)).sessions.some(
+        ({ neighbor, sent: of }) => neighbor === "fd00::1" && of.length === 40,
+      ),
+    );
+    expect((await backend.readCounters(patience)).bgp.find(({ peer }) => peer === "10.0.0.1:179")?.updatesSent).toBe(
+      sent,
+    );
+  });
+
+  test("a speaker that restarts says nothing to FRR, and FRR nothing to the router", async () => {
+    const desired = announcing([...numbered(30), pathOf("10.200.0.1/32", { localPref: 300 })], {}, [
+      profile("fast", { receiveInterval: 100 }),
+    ]);
+    await backend.apply(desired, patience);
+    await eventually("all routes are there", async () => (await rig.routes()).length === 31);
+    const before = (await backend.readCounters(patience)).bgp[0];
+    await backend.close();
+
+    expect(plan(desired, await rig.running()).steps).toEqual([]);
+    backend = createFrrBackend({ socketDir: rig.socketDir("node") });
+    await backend.apply(desired, patience);
+    expect((await backend.readCounters(patience)).bgp[0]).toMatchObject({
+      updatesSent: before?.updatesSent,
+      opensSent: before?.opensSent,
+      up: true,
+    });
+  });
+
+  test("bgpd is killed: no route leaves the router, and a person does nothing", async () => {
+    const desired = announcing(numbered(500));
+    await backend.apply(desired, patience);
+    await eventually("all routes are there", async () => (await rig.routes()).length === 500);
+    const over = new AbortController();
+    const loop = (async () => {
+      for await (const _ of backend.changes(over.signal)) await backend.apply(desired, patience).catch(() => {});
+    })();
+    try {
+      await eventually("the session is observed", isUp);
+      const established = await connections();
+      const from = rig.routerLog().length;
+      rig.kill("node", "bgpd");
+      rig.startDaemon("node", "bgpd");
+      let fewest = 500;
+      const took = await eventually("the session is back", async () => {
+        fewest = Math.min(fewest, (await rig.routes()).length);
+        return (await connections()) > established && (await rig.routes()).length === 500 && isUp().catch(() => false);
+      });
+      expect(fewest).toBe(500);
+      expect(rig.routerLog(from)).not.toContain("withdrawn");
+      console.log(`bgpd killed and started again: session and 500 routes back after ${took.toFixed(0)} ms`);
+    } finally {
+      over.abort();
+      await loop;
+    }
+  });
+
+  test("BFD with the guide's profile, echo mode included, is up and watches the session", async () => {
+    const fast = profile("fast-detect", {
+      receiveInterval: 300,
+      transmitInterval: 300,
+      detectMultiplier: 3,
+      echoMode: true,
+      passiveMode: false,
+      minimumTtl: 254,
+    });
+    const over = new AbortController();
+    let rings = 0;
+    const loop = (async () => {
+      for await (const _ of backend.changes(over.signal)) rings += 1;
+    })();
+    try {
+      await backend.apply(announcing(numbered(1), { bfdProfile: "fast-detect" }, [fast]), patience);
+      await eventually("BFD is up", async () => (await backend.observe(patience)).sessions[0]?.bfd === "up");
+      const counts = await backend.readCounters(patience);
+      expect(counts.bfd).toMatchObject([{ peer: "10.0.0.1", vrf: "default", up: true }]);
+      expect(plan(announcing(numbered(1), { bfdProfile: "fast-detect" }, [fast]), await rig.running()).steps).toEqual(
+        [],
+      );
+      const before = rings;
+      await rig.vty("router", "bgpd", "clear bgp *");
+      await eventually("the reset is told", () => rings > before, 1_000);
+    } finally {
+      over.abort();
+      await loop;
+    }
+  });
+
+  test("someone else's changes are found, and set right", async () => {
+    let now = 0;
+    await backend.close();
+    backend = createFrrBackend({ socketDir: rig.socketDir("node"), now: () => now });
+    const desired = announcing(numbered(3));
+    await backend.apply(desired, patience);
+    await rig.vty(
+      "node",
+      "bgpd",
+      "configure terminal",
+      "router bgp 64513",
+      "neighbor 10.0.0.1 description mine",
+      "address-family ipv4 unicast",
+      "network 10.99.0.0/24",
+      "end",
+    );
+    await rig.vty("node", "bgpd", "configure terminal", "route-map 10.0.0.1-out permit 1", "set community 6:6", "end");
+    await rig.vty("node", "bfdd", "configure terminal", "bfd", "profile mine", "end");
+    now += 61_000;
+    await backend.apply(desired, patience);
+    expect(plan(desired, await rig.running()).steps).toEqual([]);
+    await eventually("the router has what is decided", hasRoute("10.100.0.0/32", "64512:100"));
+  });
+
+  test("a refused line is named without its secret, and everything else stands", async () => {
+    const desired = announcing(numbered(2), { password: "with space" });
+    await expect(backend.apply(desired, patience)).rejects.toMatchObject({
+      code: "rejected",
+      message: expect.stringContaining("password ****"),
+    });
+    await backend.apply(announcing(numbered(2)), patience);
+    await eventually("the routes are there", async () => (await rig.routes()).length === 2);
+  });
+
+  test("every field of peer and profile, set, changed and taken away, reads back as it was written", async () => {
+    for (const one of [true, false, true]) {
+      await backend.apply(everyField(one), patience);
+      expect(plan(everyField(one), await rig.running()).steps).toEqual([]);
+    }
+    await backend.apply(desiredOf([]), patience);
+    const { bgpd, bfdd } = await rig.running();
+    expect([...bgpd.keys()]).toEqual(["bgp route-map delay-timer 0"]);
+    expect([...(bfdd.get("bfd")?.keys() ?? [])]).toEqual([]);
+  });
+
+  test("an edit ends the session only where it must", async () => {
+    const profiles = [profile("one"), profile("two")];
+    for (const [edit, [before, after]] of Object.entries(edits)) {
+      await backend.apply(desiredOf([]), patience);
+      const first = announcing(numbered(1), before, profiles);
+      const second = announcing(numbered(1, edit === "route-map out" ? ["1:1"] : guide), after, profiles);
+      const routerID = edit === "bgp router-id" ? { routerID: addressOf("10.0.0.77") } : {};
+      await backend.apply(first, patience);
+      await eventually(`${edit}: the session is up`, isUp);
+      const dropped = await drops();
+      await backend.apply(
+        { ...second, routers: second.routers.map((router) => ({ ...router, ...routerID })) },
+        patience,
+      );
+      if (edit === "disable-connected-check") continue;
+      const effect = sessionEdits[edit as keyof typeof sessionEdits];
+      const expected = (typeof effect === "string" ? effect : effect[generation.release]) === "resets" ? 1 : 0;
+      if (expected === 1) await eventually(`${edit} ends the session`, async () => (await drops()) > dropped);
+      else await eventually(`${edit} is in force`, async () => plan(second, await rig.running()).steps.length === 0);
+      expect((await drops()) > dropped, edit).toBe(expected === 1);
+    }
+  });
+
+  test("from apply to the router's table, with 10 to 10,000 prefixes present", { timeout: 300_000 }, async () => {
+    for (const count of [10, 1_000, 10_000]) {
+      const base = numbered(count);
+      const start = performance.now();
+      await backend.apply(announcing(base), patience);
+      const loaded = await eventually("all are there", async () => (await rig.routes()).length === count, 60_000);
+      const samples: { readonly applied: number; readonly seen: number }[] = [];
+      for (let i = 0; i < 11; i++) {
+        const prefix = `10.200.0.${i}/32`;
+        const desired = announcing([...base, pathOf(prefix, { communities: guide })]);
+        const at = performance.now();
+        await backend.apply(desired, patience);
+        const applied = performance.now() - at;
+        await eventually("the route is there", hasRoute(prefix, "64512:100"));
+        samples.push({ applied, seen: performance.now() - at });
+      }
+      const observed = performance.now();
+      await backend.observe(patience);
+      const ms = (value: number): string => `${value.toFixed(1)} ms`;
+      const median = (of: readonly number[]): number => of.toSorted((a, b) => a - b)[of.length >> 1] ?? 0;
+      console.log(
+        `${count} prefixes: loaded ${ms(performance.now() - start > 0 ? loaded : 0)}; one more: applied ${ms(median(samples.map(({ applied }) => applied)))}, ` +
+          `at the router ${ms(median(samples.map(({ seen }) => seen)))}; observe ${ms(performance.now() - observed)}`,
+      );
+      expect(median(samples.map(({ seen }) => seen))).toBeLessThan(500);
+    }
+  });
 });
-afterAll(async () => {
-  await rig?.[Symbol.asyncDispose]();
-});
-beforeEach(() => {
-  backend = createFrrBackend({ socketDir: rig.socketDir("node") });
-});
-afterEach(async () => {
-  await backend.apply(desiredOf([]), patience);
-  await backend.close();
+
+test("an FRR that is away is an error that says so", async () => {
+  const absent = createFrrBackend({ socketDir: "/nonexistent" });
+  await expect(absent.apply(announcing([]), patience)).rejects.toMatchObject({ code: "daemon-unreachable" });
+  await absent.close();
 });
 
 async function configureRouter(): Promise<void> {
@@ -93,190 +340,10 @@ const tellings = (from: number, prefix: string): string[] =>
     .split("\n")
     .filter((line) => line.includes("rcvd") && line.includes(` ${prefix} `));
 
-test("a session comes up, and what is decided is in the router's table and nothing else", async () => {
-  const paths = [
-    pathOf("10.100.0.1/32", { communities: ["64512:100", "65535:65281"], large: ["64512:7:8"] }),
-    pathOf("10.100.1.0/24", { communities: [] }),
-    pathOf("fd00:100::1/128", { communities: guide }),
-  ];
-  await backend.apply(announcing(paths, { dualStackAddressFamily: true }), patience);
-  await eventually(
-    "the routes are there",
-    async () => (await rig.routes()).length === 2 && (await rig.routes("ipv6")).length === 1,
-  );
-  expect(await rig.route("10.100.0.1/32")).toMatchObject({ communities: "64512:100 no-export", large: "64512:7:8" });
-  expect(await rig.route("10.100.1.0/24")).toMatchObject({ communities: "" });
-  expect(await rig.route("fd00:100::1/128")).toMatchObject({ communities: "64512:100" });
-  await eventually(
-    "what was sent is observed",
-    async () => (await backend.observe(patience)).sessions[0]?.sent.length === 3,
-  );
-  const [session] = (await backend.observe(patience)).sessions;
-  expect(session).toMatchObject({ vrf: "", neighbor: "10.0.0.1", state: "Established" });
-  expect(session?.sent.toSorted()).toEqual(paths.map(({ prefix }) => prefix).toSorted());
-});
-
-test("services come, go and change attributes; the router hears of exactly these", async () => {
-  const base = numbered(20);
-  await backend.apply(announcing(base), patience);
-  await eventually("all routes are there", async () => (await rig.routes()).length === 20);
-  const from = rig.routerLog().length;
-
-  await backend.apply(announcing([...base, pathOf("10.200.0.1/32", { communities: guide })]), patience);
-  await eventually("the new one is there", hasRoute("10.200.0.1/32", "64512:100"));
-  const edited = base.map((path, i) =>
-    i < 3 ? { ...path, ...pathOf(path.prefix, { communities: ["64512:999"] }) } : path,
-  );
-  await backend.apply(announcing(edited), patience);
-  await eventually("the edit is there", hasRoute(base[2]?.prefix ?? "", "64512:999"));
-  await eventually("the removed one is gone", async () => (await rig.routes()).length === 20);
-
-  for (const [i, { prefix }] of base.entries()) expect(tellings(from, prefix)).toHaveLength(i < 3 ? 1 : 0);
-  const withdrawn = rig
-    .routerLog(from)
-    .split("\n")
-    .filter((line) => line.includes("withdrawn"));
-  expect(withdrawn.every((line) => line.includes("10.200.0.1/32"))).toBe(true);
-});
-
-test("a new peer costs no other peer an UPDATE", async () => {
-  const base = numbered(50);
-  await backend.apply(announcing(base), patience);
-  await eventually("all routes are there", async () => (await rig.routes()).length === 50);
-  const sent = (await backend.readCounters(patience)).bgp[0]?.updatesSent;
-  const second: RouterPeer = { peer: peerOf("fd00::1", { dualStackAddressFamily: true }), paths: base.slice(10) };
-  const both = desiredOf([routerOf([{ peer: guidePeer(), paths: base }, second])]);
-  await backend.apply(both, patience);
-  await eventually("the second session has its routes", async () =>
-    (await backend.observe(patience)).sessions.some(
-      ({ neighbor, sent: of }) => neighbor === "fd00::1" && of.length === 40,
-    ),
-  );
-  expect((await backend.readCounters(patience)).bgp.find(({ peer }) => peer === "10.0.0.1:179")?.updatesSent).toBe(
-    sent,
-  );
-});
-
-test("a speaker that restarts says nothing to FRR, and FRR nothing to the router", async () => {
-  const desired = announcing([...numbered(30), pathOf("10.200.0.1/32", { localPref: 300 })], {}, [
-    profile("fast", { receiveInterval: 100 }),
-  ]);
-  await backend.apply(desired, patience);
-  await eventually("all routes are there", async () => (await rig.routes()).length === 31);
-  const before = (await backend.readCounters(patience)).bgp[0];
-  await backend.close();
-
-  expect(plan(desired, await rig.running()).steps).toEqual([]);
-  backend = createFrrBackend({ socketDir: rig.socketDir("node") });
-  await backend.apply(desired, patience);
-  expect((await backend.readCounters(patience)).bgp[0]).toMatchObject({
-    updatesSent: before?.updatesSent,
-    opensSent: before?.opensSent,
-    up: true,
-  });
-});
-
-test("bgpd is killed: no route leaves the router, and a person does nothing", async () => {
-  const desired = announcing(numbered(500));
-  await backend.apply(desired, patience);
-  await eventually("all routes are there", async () => (await rig.routes()).length === 500);
-  const over = new AbortController();
-  const loop = (async () => {
-    for await (const _ of backend.changes(over.signal)) await backend.apply(desired, patience).catch(() => {});
-  })();
-  try {
-    await eventually("the session is observed", isUp);
-    const established = await connections();
-    const from = rig.routerLog().length;
-    rig.kill("node", "bgpd");
-    rig.startDaemon("node", "bgpd");
-    let fewest = 500;
-    const took = await eventually("the session is back", async () => {
-      fewest = Math.min(fewest, (await rig.routes()).length);
-      return (await connections()) > established && (await rig.routes()).length === 500 && isUp().catch(() => false);
-    });
-    expect(fewest).toBe(500);
-    expect(rig.routerLog(from)).not.toContain("withdrawn");
-    console.log(`bgpd killed and started again: session and 500 routes back after ${took.toFixed(0)} ms`);
-  } finally {
-    over.abort();
-    await loop;
-  }
-});
-
 const connections = async (): Promise<number> => {
   const shown = await rig.json("router", "bgpd", "show bgp neighbors 10.0.0.2 json");
   return (shown["10.0.0.2"] as { connectionsEstablished: number }).connectionsEstablished;
 };
-
-test("BFD with the guide's profile, echo mode included, is up and watches the session", async () => {
-  const fast = profile("fast-detect", {
-    receiveInterval: 300,
-    transmitInterval: 300,
-    detectMultiplier: 3,
-    echoMode: true,
-    passiveMode: false,
-    minimumTtl: 254,
-  });
-  const over = new AbortController();
-  let rings = 0;
-  const loop = (async () => {
-    for await (const _ of backend.changes(over.signal)) rings += 1;
-  })();
-  try {
-    await backend.apply(announcing(numbered(1), { bfdProfile: "fast-detect" }, [fast]), patience);
-    await eventually("BFD is up", async () => (await backend.observe(patience)).sessions[0]?.bfd === "up");
-    const counts = await backend.readCounters(patience);
-    expect(counts.bfd).toMatchObject([{ peer: "10.0.0.1", vrf: "default", up: true }]);
-    expect(plan(announcing(numbered(1), { bfdProfile: "fast-detect" }, [fast]), await rig.running()).steps).toEqual([]);
-    const before = rings;
-    await rig.vty("router", "bgpd", "clear bgp *");
-    await eventually("the reset is told", () => rings > before, 1_000);
-  } finally {
-    over.abort();
-    await loop;
-  }
-});
-
-test("someone else's changes are found, and set right", async () => {
-  let now = 0;
-  await backend.close();
-  backend = createFrrBackend({ socketDir: rig.socketDir("node"), now: () => now });
-  const desired = announcing(numbered(3));
-  await backend.apply(desired, patience);
-  await rig.vty(
-    "node",
-    "bgpd",
-    "configure terminal",
-    "router bgp 64513",
-    "neighbor 10.0.0.1 description mine",
-    "address-family ipv4 unicast",
-    "network 10.99.0.0/24",
-    "end",
-  );
-  await rig.vty("node", "bgpd", "configure terminal", "route-map 10.0.0.1-out permit 1", "set community 6:6", "end");
-  await rig.vty("node", "bfdd", "configure terminal", "bfd", "profile mine", "end");
-  now += 61_000;
-  await backend.apply(desired, patience);
-  expect(plan(desired, await rig.running()).steps).toEqual([]);
-  await eventually("the router has what is decided", hasRoute("10.100.0.0/32", "64512:100"));
-});
-
-test("a refused line is named without its secret, and everything else stands", async () => {
-  const desired = announcing(numbered(2), { password: "with space" });
-  await expect(backend.apply(desired, patience)).rejects.toMatchObject({
-    code: "rejected",
-    message: expect.stringContaining("password ****"),
-  });
-  await backend.apply(announcing(numbered(2)), patience);
-  await eventually("the routes are there", async () => (await rig.routes()).length === 2);
-});
-
-test("an FRR that is away is an error that says so", async () => {
-  const absent = createFrrBackend({ socketDir: "/nonexistent" });
-  await expect(absent.apply(announcing([]), patience)).rejects.toMatchObject({ code: "daemon-unreachable" });
-  await absent.close();
-});
 
 /** Two sets of values for every field; each is loaded over the other. */
 const everyField = (one: boolean): BgpDesired => {
@@ -325,17 +392,6 @@ const everyField = (one: boolean): BgpDesired => {
   );
 };
 
-test("every field of peer and profile, set, changed and taken away, reads back as it was written", async () => {
-  for (const one of [true, false, true]) {
-    await backend.apply(everyField(one), patience);
-    expect(plan(everyField(one), await rig.running()).steps).toEqual([]);
-  }
-  await backend.apply(desiredOf([]), patience);
-  const { bgpd, bfdd } = await rig.running();
-  expect([...bgpd.keys()]).toEqual(["bgp route-map delay-timer 0"]);
-  expect([...(bfdd.get("bfd")?.keys() ?? [])]).toEqual([]);
-});
-
 /** An edit of each kind in `sessionEdits`: before and after. */
 const edits: Readonly<Record<keyof typeof sessionEdits, readonly [before: Partial<Peer>, after: Partial<Peer>]>> = {
   "remote-as": [{}, { remote: { kind: "dynamic", mode: "external" } }],
@@ -355,55 +411,8 @@ const edits: Readonly<Record<keyof typeof sessionEdits, readonly [before: Partia
   "route-map out": [{}, {}],
 };
 
-test("an edit ends the session only where it must", async () => {
-  const profiles = [profile("one"), profile("two")];
-  for (const [edit, [before, after]] of Object.entries(edits)) {
-    await backend.apply(desiredOf([]), patience);
-    const first = announcing(numbered(1), before, profiles);
-    const second = announcing(numbered(1, edit === "route-map out" ? ["1:1"] : guide), after, profiles);
-    const routerID = edit === "bgp router-id" ? { routerID: addressOf("10.0.0.77") } : {};
-    await backend.apply(first, patience);
-    await eventually(`${edit}: the session is up`, isUp);
-    const dropped = await drops();
-    await backend.apply({ ...second, routers: second.routers.map((router) => ({ ...router, ...routerID })) }, patience);
-    if (edit === "disable-connected-check") continue;
-    const expected = sessionEdits[edit as keyof typeof sessionEdits] === "resets" ? 1 : 0;
-    if (expected === 1) await eventually(`${edit} ends the session`, async () => (await drops()) > dropped);
-    else await eventually(`${edit} is in force`, async () => plan(second, await rig.running()).steps.length === 0);
-    expect((await drops()) > dropped, edit).toBe(expected === 1);
-  }
-});
-
 /** Sessions that ended, as the router counts them: it outlives our neighbor's being made anew. */
 const drops = async (): Promise<number> => {
   const shown = await rig.json("router", "bgpd", "show bgp neighbors 10.0.0.2 json");
   return (shown["10.0.0.2"] as { connectionsDropped: number }).connectionsDropped;
 };
-
-test("from apply to the router's table, with 10 to 10,000 prefixes present", { timeout: 300_000 }, async () => {
-  for (const count of [10, 1_000, 10_000]) {
-    const base = numbered(count);
-    const start = performance.now();
-    await backend.apply(announcing(base), patience);
-    const loaded = await eventually("all are there", async () => (await rig.routes()).length === count, 60_000);
-    const samples: { readonly applied: number; readonly seen: number }[] = [];
-    for (let i = 0; i < 11; i++) {
-      const prefix = `10.200.0.${i}/32`;
-      const desired = announcing([...base, pathOf(prefix, { communities: guide })]);
-      const at = performance.now();
-      await backend.apply(desired, patience);
-      const applied = performance.now() - at;
-      await eventually("the route is there", hasRoute(prefix, "64512:100"));
-      samples.push({ applied, seen: performance.now() - at });
-    }
-    const observed = performance.now();
-    await backend.observe(patience);
-    const ms = (value: number): string => `${value.toFixed(1)} ms`;
-    const median = (of: readonly number[]): number => of.toSorted((a, b) => a - b)[of.length >> 1] ?? 0;
-    console.log(
-      `${count} prefixes: loaded ${ms(performance.now() - start > 0 ? loaded : 0)}; one more: applied ${ms(median(samples.map(({ applied }) => applied)))}, ` +
-        `at the router ${ms(median(samples.map(({ seen }) => seen)))}; observe ${ms(performance.now() - observed)}`,
-    );
-    expect(median(samples.map(({ seen }) => seen))).toBeLessThan(500);
-  }
-});

@@ -1,34 +1,49 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { emptyTree, type Tree } from "../../../frr/tree.ts";
 import { parseRunning } from "../../../frr/parse.ts";
 import { VtySession } from "../../../vty/session.ts";
+import {
+  commandIn,
+  type DaemonProgram,
+  type Generation,
+  ownGeneration,
+  requireGeneration,
+  userOf,
+} from "./generations.ts";
 
 type End = "node" | "router";
-type DaemonName = "zebra" | "bgpd" | "bfdd" | "staticd";
 
 const patience = AbortSignal.timeout(600_000);
 
-/** Two namespaces on one veth: our FRR, which listens on nothing (10.0.0.2, fd00::2), and a router (10.0.0.1, fd00::1). */
+/**
+ * Two namespaces on one veth: our FRR, which listens on nothing (10.0.0.2, fd00::2), and a router (10.0.0.1, fd00::1), which is
+ * the machine's FRR whatever generation ours is.
+ */
 export class Rig implements AsyncDisposable {
   readonly #directory = mkdtempSync(join(tmpdir(), "frr-rig-"));
   readonly #names: Readonly<Record<End, string>>;
+  readonly #generations: Readonly<Record<End, Generation>>;
 
-  static async start(): Promise<Rig> {
-    const rig = new Rig();
+  static async start(node: Generation = ownGeneration): Promise<Rig> {
+    requireGeneration(node);
+    await using undo = new AsyncDisposableStack();
+    const rig = undo.use(new Rig(node));
     for (const end of ["node", "router"] as const) {
-      for (const daemon of ["zebra", "bgpd", "bfdd", "staticd"] as const) rig.startDaemon(end, daemon);
+      for (const daemon of rig.#generations[end].daemons) rig.startDaemon(end, daemon);
     }
     await eventually("the daemons answer", () =>
       ["node", "router"].every((end) => existsSync(join(rig.socketDir(end as End), "bfdd.vty"))),
     );
+    undo.move();
     return rig;
   }
 
-  private constructor() {
+  private constructor(generation: Generation) {
+    this.#generations = { node: generation, router: ownGeneration };
     this.#names = { node: `vt-n${process.pid}`, router: `vt-r${process.pid}` };
     const { node, router } = this.#names;
     for (const name of [node, router]) ip("netns", "add", name);
@@ -39,7 +54,7 @@ export class Rig implements AsyncDisposable {
     for (const end of ["node", "router"] as const) {
       mkdirSync(this.socketDir(end));
       writeFileSync(join(this.socketDir(end), "empty.conf"), "");
-      execFileSync("chown", ["-R", "frr:frr", this.socketDir(end)]);
+      execFileSync("chown", ["-R", userOf(this.#generations[end]), this.socketDir(end)]);
     }
   }
 
@@ -54,12 +69,15 @@ export class Rig implements AsyncDisposable {
     return join(this.#directory, end);
   }
 
-  startDaemon(end: End, daemon: DaemonName): void {
+  startDaemon(end: End, daemon: DaemonProgram): void {
     const directory = this.socketDir(end);
+    const isOwn = this.#generations[end] === ownGeneration;
     const own = {
+      mgmtd: [],
       zebra: [],
       bgpd: end === "node" ? ["-p", "0"] : [],
-      bfdd: ["--bfdctl", join(directory, "bfdd.sock")],
+      // Newer ones have no such option.
+      bfdd: isOwn ? ["--bfdctl", join(directory, "bfdd.sock")] : [],
       staticd: [],
     };
     const common = [
@@ -72,26 +90,31 @@ export class Rig implements AsyncDisposable {
       join(directory, "zserv.api"),
       "-i",
       this.#pidFile(end, daemon),
-      "-f",
-      join(directory, "empty.conf"),
     ];
+    // The machine's own may have files for daemons, which are not ours to read; some newer ones have no such option.
+    const configuration = isOwn ? ["-f", join(directory, "empty.conf")] : [];
     const logging = ["--log", `file:${join(directory, `${daemon}.log`)}`];
-    execFileSync(
-      "ip",
-      ["netns", "exec", this.#names[end], `/usr/lib/frr/${daemon}`, ...common, ...own[daemon], ...logging],
-      { stdio: "ignore" },
-    );
+    const argv = [`/usr/lib/frr/${daemon}`, ...common, ...configuration, ...own[daemon], ...logging];
+    const [program = "", ...args] = commandIn(this.#generations[end], this.#names[end], directory, argv);
+    // In a file, not a pipe: a daemon keeps it open, and the wait for a pipe's end would be one for the daemon's.
+    const words = openSync(join(directory, `${daemon}.out`), "w");
+    const { status } = spawnSync(program, args, { stdio: ["ignore", words, words] });
+    closeSync(words);
+    if (status !== 0)
+      throw new Error(
+        `${daemon} of FRR ${this.#generations[end].release} does not start: ${readFileSync(join(directory, `${daemon}.out`), "utf8")}`,
+      );
   }
 
   /** Like a crash: the daemon says no goodbye. */
-  kill(end: End, daemon: DaemonName): void {
+  kill(end: End, daemon: DaemonProgram): void {
     process.kill(Number(readFileSync(this.#pidFile(end, daemon), "utf8")), "SIGKILL");
   }
 
-  #pidFile = (end: End, daemon: DaemonName): string => join(this.socketDir(end), `${daemon}.pid`);
+  #pidFile = (end: End, daemon: DaemonProgram): string => join(this.socketDir(end), `${daemon}.pid`);
 
   /** Runs commands one after another, as a person in vtysh would; the last one's output. */
-  async vty(end: End, daemon: DaemonName, ...commands: readonly string[]): Promise<string> {
+  async vty(end: End, daemon: DaemonProgram, ...commands: readonly string[]): Promise<string> {
     const session = await VtySession.open({ path: join(this.socketDir(end), `${daemon}.vty`), window: 1 }, patience);
     try {
       let output = "";
@@ -102,7 +125,7 @@ export class Rig implements AsyncDisposable {
     }
   }
 
-  async json(end: End, daemon: DaemonName, command: string): Promise<Record<string, unknown>> {
+  async json(end: End, daemon: DaemonProgram, command: string): Promise<Record<string, unknown>> {
     return JSON.parse(await this.vty(end, daemon, command)) as Record<string, unknown>;
   }
 
@@ -142,7 +165,7 @@ export class Rig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const end of ["node", "router"] as const) {
-      for (const daemon of ["staticd", "bfdd", "bgpd", "zebra"] as const) {
+      for (const daemon of this.#generations[end].daemons.toReversed()) {
         if (existsSync(this.#pidFile(end, daemon))) {
           try {
             this.kill(end, daemon);
