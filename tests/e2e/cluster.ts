@@ -9,6 +9,8 @@ export interface NeighborState {
   readonly established: boolean;
   readonly updatesReceived: number;
   readonly connectionsEstablished: number;
+  /** In FRR's words. */
+  readonly lastReset: string;
 }
 
 /** A path as the router holds it. */
@@ -131,6 +133,7 @@ export async function addressesOf(cluster: Cluster, name: string, count = 1): Pr
 interface RawNeighbor {
   readonly bgpState: string;
   readonly connectionsEstablished: number;
+  readonly lastResetDueTo?: string;
   readonly messageStats: { readonly updatesRecv: number };
 }
 
@@ -138,6 +141,7 @@ const neighborState = (raw: RawNeighbor): NeighborState => ({
   established: raw.bgpState === "Established",
   updatesReceived: raw.messageStats.updatesRecv,
   connectionsEstablished: raw.connectionsEstablished,
+  lastReset: raw.lastResetDueTo ?? "",
 });
 
 interface RawPath {

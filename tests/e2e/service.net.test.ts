@@ -66,7 +66,9 @@ test("restarting a speaker sends the router no UPDATE and resets no session", as
   await fromNodes(`${address}/32`, bothNodes);
   const after = await cluster.neighbors();
   for (const node of bothNodes) {
-    expect(after[node]?.connectionsEstablished, `sessions of ${node}`).toBe(before[node]?.connectionsEstablished);
+    expect(after[node]?.connectionsEstablished, `sessions of ${node}, last reset: ${after[node]?.lastReset}`).toBe(
+      before[node]?.connectionsEstablished,
+    );
     expect((after[node]?.updatesReceived ?? 0) - (before[node]?.updatesReceived ?? 0), `UPDATEs from ${node}`).toBe(1);
   }
   await cluster.kubectl("delete", "service", "after-restart");
