@@ -1,9 +1,10 @@
 import type { Command } from "./cli/command.ts";
 import { convertCommand } from "./cli/convert.ts";
+import { traceCommand } from "./cli/trace.ts";
 
 /** The command line: `metallb COMMAND ARGUMENTS`. */
 
-const commands: readonly Command[] = [convertCommand];
+const commands: readonly Command[] = [convertCommand, traceCommand];
 
 const [word, ...argv] = process.argv.slice(2);
 const command = commands.find(({ name }) => name === word);

@@ -1,0 +1,37 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+const OBJECTS = "docs/trace/objects.yaml";
+const trace = (...args: string[]): string =>
+  execFileSync(process.execPath, ["src/programs/cli.ts", "trace", ...args], { encoding: "utf8" });
+
+test("docs/trace-a-service.md shows what `metallb trace` prints", () => {
+  expect(readFileSync("docs/trace-a-service.md", "utf8")).toContain(
+    trace("default/test-lb", "--node", "node1", OBJECTS),
+  );
+});
+
+test("a Service that is not announced says why, with exit code 1", () => {
+  const objects = readFileSync(OBJECTS, "utf8")
+    .replaceAll("ready: true", "ready: false")
+    .replaceAll("serving: true", "serving: false");
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    ["src/programs/cli.ts", "trace", "default/test-lb", "--node", "node1"],
+    { input: objects, encoding: "utf8" },
+  );
+  expect(stdout).toContain("reason: noEndpoints");
+  expect(stdout).toContain("nothing to send");
+  expect(status).toBe(1);
+});
+
+test("a wrong name is refused in one line", () => {
+  const { stderr, status } = spawnSync(
+    process.execPath,
+    ["src/programs/cli.ts", "trace", "default/absent", "--node", "node1", OBJECTS],
+    { encoding: "utf8" },
+  );
+  expect(stderr.trim()).toBe("metallb trace: no Service default/absent among the objects");
+  expect(status).toBe(2);
+});
