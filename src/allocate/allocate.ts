@@ -1,9 +1,9 @@
 import type { Service } from "../api/core.ts";
 import { annotationAllocatedFromPool, eventReasons } from "../api/names.ts";
 import type { Config } from "../config/config.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, parseAddress } from "../net/address.ts";
 import { sortedBy } from "../std/order.ts";
-import { type Entry, isLoadBalancer, keep } from "./keep.ts";
+import { type Entry, isLoadBalancer, keep, onItsWay } from "./keep.ts";
 import { type Market, openMarket } from "./market.ts";
 import type { AllocationResult, AssignmentState, Memory, Note, Outcome, Refusal, Remembered } from "./outcome.ts";
 import { serve } from "./serve.ts";
@@ -68,18 +68,25 @@ function decide(market: Market, entry: Entry): { readonly outcome: Outcome; read
   const said = notesOf(entry, state);
   const already = new Set(entry.remembered?.said.map(({ message }) => message));
   const events = said.filter(({ message }) => !already.has(message));
-  const addresses = state.kind === "assigned" ? state.addresses : (entry.remembered?.addresses ?? []);
+  const given = state.kind === "assigned" ? state.addresses : [];
+  const { uid, resourceVersion: version } = wish.service.metadata;
   return {
     outcome: { key: wish.key, service: wish.service, before, state, events },
     remembered: {
-      uid: wish.service.metadata.uid,
-      addresses,
-      isAssigned: state.kind === "assigned",
+      uid,
+      addresses: given.length > 0 ? given : lastOf(entry),
+      isAssigned: given.length > 0,
+      version,
+      onItsWay: [...new Set([...onItsWay(entry), ...given])],
       terms: wish.terms,
       said,
     },
   };
 }
+
+/** What a Service without addresses last had. */
+const lastOf = ({ remembered, before }: Entry): readonly Address[] =>
+  remembered?.addresses ?? before.flatMap((text) => parseAddress(text) ?? []);
 
 function stateOf({ ledger }: Market, entry: Entry): AssignmentState {
   const { wish, refusal } = entry;

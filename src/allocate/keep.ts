@@ -19,7 +19,7 @@ export interface Entry {
  *
  * Where two can't share any longer, the one that has not changed goes first; among equals the older one. An address that
  * a status names is then closed to all others, even if its Service has to leave it: it is free when the status says so,
- * and not before, since the write may fail. So is one that the last pass gave, while the status may be on its way. Last,
+ * and not before, since the write may fail. So is one that a pass gave, while the status may be on its way. Last,
  * those who have nothing get back what they last had, before anybody new is served.
  *
  * Differs: where one address of two is no longer allowed, MetalLB takes away both.
@@ -59,14 +59,20 @@ function keepCurrent(market: Market, { wish, before, remembered, notes }: Entry)
   if (cause !== undefined) notes.push(cleared(wish.key, cause.text));
 }
 
-function reserveNamed({ ledger }: Market, { wish, before, remembered }: Entry): void {
+function reserveNamed({ ledger }: Market, entry: Entry): void {
+  const { wish, before, remembered } = entry;
   const named = before.flatMap((text) => parseAddress(text) ?? []);
-  for (const address of [...named, ...(remembered?.isAssigned ? remembered.addresses : [])]) {
+  const given = remembered?.isAssigned ? remembered.addresses : [];
+  for (const address of [...named, ...given, ...onItsWay(entry)]) {
     if (ledger.spaceOf(address) && ledger.conflict(wish.claim, address) === undefined) {
       ledger.reserve(wish.claim, address);
     }
   }
 }
+
+/** What writes under way may put into the status. */
+export const onItsWay = ({ wish, remembered }: Entry): readonly Address[] =>
+  remembered !== undefined && remembered.version === wish.service.metadata.resourceVersion ? remembered.onItsWay : [];
 
 /** Gives back the addresses that a Service last had and has not now, where it could also get them as a new one. */
 function reclaim(market: Market, { wish, remembered }: Entry): void {

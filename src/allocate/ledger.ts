@@ -97,11 +97,12 @@ export class Ledger {
   }
 
   /**
-   * The address that `claim` gets from a pool: one reserved for it, or the lowest that is free, or that it may share if
-   * that comes before.
+   * The address that `claim` gets from a pool: one that it has there or that is reserved for it, or the lowest that is
+   * free, or that it may share if that comes before.
    */
   lowest(space: PoolSpace, family: Family, claim: Claim): Address | undefined {
-    const own = this.#accountOf(claim.key).reserved;
+    const { addresses, reserved } = this.#accountOf(claim.key);
+    const own = [...addresses, ...reserved];
     return own.find((address) => this.#offers(space, family, claim, address)) ?? this.#next(space, family, claim);
   }
 

@@ -71,6 +71,12 @@ export interface Remembered {
   /** The addresses that it has or, if it has none, last had. */
   readonly addresses: readonly Address[];
   readonly isAssigned: boolean;
+  readonly version: string | undefined;
+  /**
+   * All that it was given while it had this resourceVersion. The write that says so may be on its way still, even if a
+   * later pass has thought better of it; once the version is another, it has arrived or will fail.
+   */
+  readonly onItsWay: readonly Address[];
   readonly terms: string;
   readonly said: readonly Note[];
 }

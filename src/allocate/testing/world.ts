@@ -87,7 +87,11 @@ export function written({ service, before, state }: Outcome): Service {
   };
   return {
     ...service,
-    metadata: { ...service.metadata, annotations: { ...others, ...mark } },
+    metadata: {
+      ...service.metadata,
+      annotations: { ...others, ...mark },
+      resourceVersion: String(Number(service.metadata.resourceVersion ?? 0) + 1),
+    },
     status: { loadBalancer: { ingress: [...kept, ...added] } },
   };
 }
