@@ -32,13 +32,14 @@ export interface Cluster {
 
 export const SYSTEM = "metallb-system";
 
-/** Starts a lab and installs the chart of this checkout. */
-export async function startCluster(name: string): Promise<Cluster> {
+/** Starts a lab and installs the chart of this checkout, with values such as `controller.replicas=2`. */
+export async function startCluster(name: string, ...values: readonly string[]): Promise<Cluster> {
   const lab = await startLab({ name, nodes: 2, port: 0, log: (line) => console.error(line) });
   const cluster = clusterOf(lab);
   try {
     await lab.run("helm", "repo", "add", "metallb", lab.chartsUrl);
-    await lab.run("helm", "install", "metallb", "metallb/metallb", "-n", SYSTEM, "--create-namespace");
+    const settings = values.flatMap((value) => ["--set", value]);
+    await lab.run("helm", "install", "metallb", "metallb/metallb", "-n", SYSTEM, "--create-namespace", ...settings);
     await ready(cluster);
   } catch (error) {
     await lab.close();

@@ -1,0 +1,178 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ApiObject } from "../../lab/control-plane/types.ts";
+import { type Cluster, guideObjects, loadBalancer, metallb, startCluster, SYSTEM } from "./cluster.ts";
+import { until } from "./until.ts";
+
+/** Two controllers, one of which leads, and whose leaders die while Services come. COUNT and KILLS for more of both. */
+
+const COUNT = Number(process.env["COUNT"] ?? 200);
+const KILLS = Number(process.env["KILLS"] ?? 8);
+const FAILOVER_MS = 5_000;
+
+const servicesId = { group: "", resource: "services" };
+const leaseId = { group: "coordination.k8s.io", resource: "leases" };
+
+let cluster: Cluster;
+const stop = new AbortController();
+
+beforeAll(async () => {
+  cluster = await startCluster("tctl", "controller.replicas=2");
+  await cluster.apply(
+    ...guideObjects.slice(1),
+    metallb("v1beta1", "IPAddressPool", "bgp-pool", { addresses: ["10.100.0.0/20"] }),
+  );
+  await cluster.kubectl("create", "deployment", "nginx", "--image=nginx");
+  await cluster.kubectl("rollout", "status", "deployment/nginx", "--timeout=60s");
+});
+afterAll(async () => {
+  stop.abort();
+  await cluster?.lab.close();
+});
+
+const ingressOf = (object: ApiObject): string[] => {
+  const { loadBalancer: balancer } = (object["status"] ?? {}) as {
+    loadBalancer?: { ingress?: readonly { ip: string }[] };
+  };
+  return (balancer?.ingress ?? []).map(({ ip }) => ip);
+};
+
+const leaseSpec = (): { holderIdentity?: string; leaseTransitions?: number } =>
+  cluster.lab.api.get(leaseId, SYSTEM, "metallb-controller")?.["spec"] ?? {};
+
+/** The machine's own number of a pod's controller: nothing inside a container can kill its first process for good. */
+function processOf(pod: string): number {
+  const read = (pid: string, file: string): string[] => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, "utf8").split("\0");
+    } catch {
+      return [];
+    }
+  };
+  const isIt = (pid: string): boolean =>
+    read(pid, "cmdline").includes(join(cluster.lab.instance.runDir, "programs/controller.mjs")) &&
+    read(pid, "environ").includes(`METALLB_POD_NAME=${pod}`);
+  const found = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isIt(name));
+  if (found[0] === undefined) throw new Error(`no process is the controller of ${pod}`);
+  return Number(found[0]);
+}
+
+/** Kills the leader without a word of farewell; its pod is replaced. Resolves with how long the other took, in ms. */
+async function killLeader(): Promise<number> {
+  const leader = await until("somebody leads", () => leaseSpec().holderIdentity ?? "", isAlive);
+  process.kill(processOf(leader), "SIGKILL");
+  const killed = performance.now();
+  const gone = cluster.kubectl("delete", "pod", "-n", SYSTEM, leader, "--grace-period=0", "--force", "--wait=false");
+  await until(
+    "another leads",
+    () => leaseSpec().holderIdentity ?? "",
+    (now) => now !== leader && isAlive(now),
+  );
+  const took = performance.now() - killed;
+  await gone;
+  return took;
+}
+
+function isAlive(pod: string): boolean {
+  try {
+    return processOf(pod) > 0;
+  } catch {
+    return false;
+  }
+}
+
+const twoReady = (): Promise<unknown> =>
+  until(
+    "two controllers are ready",
+    () =>
+      cluster.kubectl(
+        "get",
+        "deployment",
+        "metallb-controller",
+        "-n",
+        SYSTEM,
+        "-o",
+        "jsonpath={.status.readyReplicas}",
+      ),
+    (text) => text === "2",
+  );
+
+test(`${COUNT} Services while ${KILLS} leaders are killed: each has one address, and never had another`, async () => {
+  /** All addresses that a Service's status has ever named, and how often the Service was written. */
+  const history = new Map<string, { readonly addresses: Set<string>; writes: number }>();
+  cluster.lab.api.watch(
+    servicesId,
+    ({ object }) => {
+      const seen = history.get(object.metadata.name) ?? { addresses: new Set<string>(), writes: 0 };
+      for (const ip of ingressOf(object)) seen.addresses.add(ip);
+      seen.writes++;
+      history.set(object.metadata.name, seen);
+    },
+    stop.signal,
+  );
+  const names = Array.from({ length: COUNT }, (_, i) => `s${i}`);
+  const file = join(cluster.lab.instance.runDir, "services.json");
+  const items = names.map((name) => loadBalancer(name));
+  writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+
+  const failovers: number[] = [];
+  const creating = cluster.kubectl("create", "-f", file);
+  for (let i = 0; i < KILLS; i++) {
+    await twoReady();
+    failovers.push(await killLeader());
+  }
+  await creating;
+  const statuses = (): Map<string, string[]> =>
+    new Map(names.map((name) => [name, ingressOf(cluster.lab.api.get(servicesId, "default", name) as ApiObject)]));
+  const assigned = await until("all have an address", statuses, (all) =>
+    [...all.values()].every((one) => one.length === 1),
+  );
+
+  console.log(`failovers in ms: ${failovers.map(Math.round).join(", ")}`);
+  const addresses = [...assigned.values()].flat().sort();
+  expect(new Set(addresses).size).toBe(COUNT);
+  expect(names.filter((name) => history.get(name)?.addresses.size !== 1)).toEqual([]);
+  // Created, and written once: neither the dead nor the living wrote what was there already.
+  expect(names.filter((name) => history.get(name)?.writes !== 2)).toEqual([]);
+  expect(Math.max(...failovers)).toBeLessThan(FAILOVER_MS);
+  expect(leaseSpec().leaseTransitions).toBeGreaterThanOrEqual(KILLS);
+
+  const routes = await until(
+    "the router has what the statuses say",
+    routesOf,
+    (seen) => seen.join() === addresses.map((address) => `${address}/32`).join(),
+    60,
+  );
+  expect(routes.length).toBe(COUNT);
+  expect(stormIn(eventsOfControllers())).toEqual([]);
+}, 600_000);
+
+async function routesOf(): Promise<string[]> {
+  const table = JSON.parse(await cluster.lab.run("tor", "show bgp ipv4 unicast json")) as { routes: object };
+  return Object.keys(table.routes)
+    .filter((prefix) => prefix.startsWith("10.100."))
+    .sort((a, b) => (a.slice(0, -3) < b.slice(0, -3) ? -1 : 1));
+}
+
+interface SeenEvent extends ApiObject {
+  readonly reason: string;
+  readonly count?: number;
+  readonly source?: { readonly component?: string };
+  readonly involvedObject: { readonly kind: string; readonly name: string };
+}
+
+const eventsOfControllers = (): SeenEvent[] =>
+  (cluster.lab.api.list({ group: "", resource: "events" }) as SeenEvent[]).filter(
+    ({ source, involvedObject }) => source?.component === "metallb-controller" && involvedObject.kind === "Service",
+  );
+
+/** Events that are none of one `IPAllocated` for each Service. */
+function stormIn(events: readonly SeenEvent[]): string[] {
+  const told = new Set<string>();
+  return events.flatMap(({ reason, count = 1, involvedObject: { name } }) => {
+    const isExpected = reason === "IPAllocated" && count === 1 && !told.has(name);
+    told.add(name);
+    return isExpected ? [] : [`${count} ${reason} for ${name}`];
+  });
+}
