@@ -13,6 +13,7 @@ import type { Step } from "../../frr/diff.ts";
 import { plan } from "../../frr/plan.ts";
 import { emptyTree } from "../../frr/tree.ts";
 import type { Prefix } from "../../net/prefix.ts";
+import { omit } from "../../std/omit.ts";
 import { serviceBgpWrites } from "../../status/service-bgp.ts";
 import type { Command } from "./command.ts";
 
@@ -121,11 +122,11 @@ const sizes = (snapshot: Snapshot): Record<string, number> =>
 /** What decides about BGP; a password is never shown. */
 const relevant = ({ pools, peers, bgpAdvertisements }: ReturnType<typeof parseConfig>["config"]) => ({
   pools: pools.map(({ name, entries }) => ({ name, addresses: entries.map((entry) => entry.text) })),
-  peers: peers.map(({ ref: _, password, ...peer }) => ({
-    ...peer,
-    ...(password !== undefined && { password: "****" }),
+  peers: peers.map((peer) => ({
+    ...omit(peer, ["ref", "password"]),
+    ...(peer.password !== undefined && { password: "****" }),
   })),
-  bgpAdvertisements: bgpAdvertisements.map(({ ref: _, ...policy }) => policy),
+  bgpAdvertisements: bgpAdvertisements.map((policy) => omit(policy, ["ref"])),
 });
 
 const pathsOf = (desired: BgpDesired, key: string) =>
