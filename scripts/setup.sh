@@ -36,7 +36,7 @@ apt_install() {
   fi
   # The lab starts its own; the machine's services stay off after the next boot as well.
   if [ -d /run/systemd/system ]; then
-    for unit in frr nginx bird; do
+    for unit in frr nginx bird gobgpd; do
       case " $* " in *" $unit"*) systemctl disable --quiet "$unit" 2>/dev/null || true ;; esac
     done
   fi
@@ -81,6 +81,9 @@ all)
   packages <<'LIST'
 ip iproute2
 /usr/lib/frr/bgpd frr
+/usr/lib/frr/frr-reload.py frr-pythontools
+/usr/sbin/bird bird2
+gobgpd gobgpd
 runc runc
 nft nftables
 nginx nginx-light

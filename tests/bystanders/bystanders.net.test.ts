@@ -1,9 +1,9 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Snapshot } from "../../src/api/snapshot.ts";
 import { Announcing, servicesFrom, worldWith } from "../network/announcing.ts";
 import { configureRouter, Frr } from "../network/frr.ts";
+import { LostRoutes } from "../network/lost-routes.ts";
 import { eventually, Network } from "../network/network.ts";
 import { Recorder, type Told } from "../network/recorder.ts";
 import { bfdProfile, bgpAdvertisement, passwordSecret, peer, pool } from "../objects.ts";
@@ -20,6 +20,7 @@ const third = "fd00:2::2";
 /** Ends what an edit set off: an UPDATE of this prefix comes after every UPDATE that the edit caused in the same session. */
 let fences = 0;
 
+const held = new AsyncDisposableStack();
 let network: Network;
 let node: Frr;
 let routers: readonly [Frr, Frr];
@@ -70,7 +71,7 @@ let world: Snapshot = worldWith([...many, ...some, ...wide], {
 });
 
 beforeAll(async () => {
-  network = new Network("by-", 2);
+  network = held.use(new Network("by-", 2));
   const [frr, one, two] = await Promise.all([
     Frr.start(network, "node"),
     Frr.start(network, "router1"),
@@ -87,7 +88,7 @@ beforeAll(async () => {
   ];
   await configureRouter(two, both, { lines: [`neighbor ${second} bfd`] });
   recorders = [new Recorder(one), new Recorder(two)];
-  announcing = new Announcing(node.socketDir);
+  announcing = held.use(new Announcing(node.socketDir));
   await announcing.apply(world);
   for (const router of routers) {
     await eventually("all routes are there", async () => (await router.routes()).length === 1_000);
@@ -97,8 +98,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await announcing?.[Symbol.asyncDispose]();
-  await network?.[Symbol.asyncDispose]();
+  await held.disposeAsync();
 });
 
 interface TwoTold {
@@ -248,7 +248,7 @@ test("5,000 prefixes, and bgpd killed: no route leaves a router, and the tables 
     await node.startDaemon("bgpd");
     let fewest = total;
     const ms = await eventually("both tables are whole", async () => {
-      for (const router of routers) fewest = Math.min(fewest, (await router.routes()).length);
+      for (const router of routers) fewest = Math.min(fewest, await router.tableSize());
       return recorders.every((recorder) => recorder.ended(1));
     });
     console.log(`bgpd killed with ${total} prefixes: both routers' tables whole ${ms.toFixed(0)} ms after its return`);
@@ -266,32 +266,4 @@ test("5,000 prefixes, and bgpd killed: no route leaves a router, and the tables 
 function kernelRoutes(host: string): number {
   const shown = execFileSync("ip", ["-n", network.netns(host), "-4", "route", "show", "proto", "bgp"]).toString();
   return shown.split("\n").filter((line) => line.startsWith("10.")).length;
-}
-
-/** Routes that kernels drop, as the kernels themselves say. */
-class LostRoutes implements AsyncDisposable {
-  readonly #monitors: readonly ChildProcess[];
-  #text = "";
-
-  static watch(namespaces: readonly string[]): LostRoutes {
-    return new LostRoutes(namespaces);
-  }
-
-  private constructor(namespaces: readonly string[]) {
-    this.#monitors = namespaces.map((name) => {
-      const monitor = spawn("ip", ["-n", name, "-4", "monitor", "route"], { stdio: ["ignore", "pipe", "inherit"] });
-      monitor.stdout.setEncoding("utf8").on("data", (text: string) => (this.#text += text));
-      return monitor;
-    });
-  }
-
-  get routes(): string[] {
-    return this.#text.split("\n").filter((line) => line.startsWith("Deleted 10."));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#monitors.map((monitor) => once(monitor, "close"));
-    for (const monitor of this.#monitors) monitor.kill();
-    await Promise.all(ended);
-  }
 }

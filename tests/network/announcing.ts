@@ -4,19 +4,17 @@ import type { Service } from "../../src/api/core.ts";
 import type { Snapshot } from "../../src/api/snapshot.ts";
 import { createFrrBackend, type FrrBackend } from "../../src/backends/frr/backend.ts";
 import { ApplyError } from "../../src/backends/backend.ts";
+import { addressFrom, bitsOf, familyOf, parseAddress } from "../../src/net/address.ts";
 import { configReader } from "../../src/programs/config-reader.ts";
 
 const node = "n1";
 
 /** Services with an address each, counted up from `first` (such as `10.100.0.0`), and with an endpoint on the node. */
 export function servicesFrom(name: string, first: string, count: number): Service[] {
-  const [a = 0, b = 0, c = 0, d = 0] = first.split(".").map(Number);
-  const start = ((a * 256 + b) * 256 + c) * 256 + d;
+  const start = parseAddress(first);
+  if (start === undefined) throw new Error(`bug: ${first} is no address`);
   return Array.from({ length: count }, (_, i) => {
-    const bits = start + i;
-    const address = [bits / 2 ** 24, bits / 2 ** 16, bits / 2 ** 8, bits]
-      .map((part) => Math.floor(part) % 256)
-      .join(".");
+    const address = addressFrom(familyOf(start), bitsOf(start) + BigInt(i));
     return service(`${name}-${i}`, { has: [address] });
   });
 }

@@ -71,7 +71,9 @@ export class Network implements AsyncDisposable {
     this.#namespaces.push(name);
     ip("-n", name, "link", "set", "lo", "up");
     // A BFD echo comes back by being forwarded.
-    ip("netns", "exec", name, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+    // Without a link-local address FRR starts no IPv6 session, and duplicate address detection takes its seconds.
+    const settings = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv6.conf.default.accept_dad=0"];
+    ip("netns", "exec", name, "sysctl", "-qw", ...settings);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

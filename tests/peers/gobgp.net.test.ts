@@ -1,0 +1,4 @@
+import { otherRouterCases } from "./cases.ts";
+import { Gobgp } from "./gobgp.ts";
+
+otherRouterCases("gobgp-", (network) => Gobgp.start(network));
