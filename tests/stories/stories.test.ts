@@ -2,7 +2,12 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Secret } from "../../src/api/core.ts";
-import type { BgpPeer } from "../../src/api/kinds/index.ts";
+import type { NotAnnounced } from "../../src/announce/reasons.ts";
+import { specFields } from "../../src/api/kind.ts";
+import { bfdProfile } from "../../src/api/kinds/bfd-profile.ts";
+import { bgpAdvertisement } from "../../src/api/kinds/bgp-advertisement.ts";
+import { type BgpPeer, bgpPeer } from "../../src/api/kinds/bgp-peer.ts";
+import { community } from "../../src/api/kinds/community.ts";
 import type { KubeObject } from "../../src/api/object.ts";
 import { plan } from "../../src/frr/plan.ts";
 import { ModelOfFrr } from "../../src/frr/testing/daemon.ts";
@@ -49,6 +54,38 @@ test.for(storyNames)("%s: no password in what anyone may read", (name) => {
   const secrets = story.steps.flatMap(({ objects }) => objects.flatMap(passwordsOf));
   const written = story.steps.flatMap(({ directory }) => goldens(directory)).map((path) => readFileSync(path, "utf8"));
   for (const secret of secrets) expect(written.filter((text) => text.includes(secret))).toEqual([]);
+});
+
+test("every reason for announcing nothing is told somewhere", () => {
+  const reasons: Readonly<Record<Exclude<NotAnnounced, "serviceDeleted">, true>> = {
+    notLoadBalancer: true,
+    noIPAllocated: true,
+    invalidIP: true,
+    ipNotAllowed: true,
+    notOwner: true,
+    noMatchingAdvertisement: true,
+    conflictingAdvertisements: true,
+    nodeNetworkUnavailable: true,
+    nodeLabeledExcludeBalancers: true,
+    noLocalEndpoints: true,
+    noEndpoints: true,
+  };
+  const decisions = storyNames.flatMap((name) =>
+    run(readStory(name)).map(({ files }) => files["decisions.yaml"] ?? ""),
+  );
+  for (const reason of Object.keys(reasons)) {
+    expect(
+      decisions.some((text) => text.includes(`no: ${reason}\n`)),
+      reason,
+    ).toBe(true);
+  }
+});
+
+test.for([bgpPeer, bfdProfile, bgpAdvertisement, community])("every field of $kind is in some story", (kind) => {
+  const objects = storyNames.flatMap((name) => readStory(name).steps.flatMap((step) => step.objects));
+  const specs = objects.flatMap((object) => (object.kind === kind.kind && "spec" in object ? [object.spec] : []));
+  const used = new Set(specs.flatMap((spec) => Object.keys(spec as object)));
+  expect(Object.keys(specFields(kind)).filter((field) => !used.has(field))).toEqual([]);
 });
 
 test("every file has its place", () => {

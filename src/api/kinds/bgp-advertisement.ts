@@ -65,7 +65,7 @@ export const bgpAdvertisement = kind({
         check: ({ serviceSelectors = [], aggregationLength = 32, aggregationLengthV6 = 128 }) => {
           if (serviceSelectors.length === 0 || (aggregationLength === 32 && aggregationLengthV6 === 128)) return [];
           const message =
-            "serviceSelectors and aggregationLength are mutually exclusive: remove one, as with selectors only aggregationLength 32 and aggregationLengthV6 128 can be used";
+            "and aggregationLength are mutually exclusive: remove one, as with selectors only aggregationLength 32 and aggregationLengthV6 128 can be used";
           return [refused("serviceSelectors", "Conflict", message)];
         },
       },

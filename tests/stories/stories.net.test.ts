@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BgpDesired } from "../../src/announce/desired.ts";
+import { createFrrBackend } from "../../src/backends/frr/backend.ts";
+import { generations } from "../../src/backends/frr/testing/generations.ts";
+import { Rig } from "../../src/backends/frr/testing/rig.ts";
+import type { Tree } from "../../src/frr/tree.ts";
+import { run } from "./run.ts";
+import { readStory, storyNames } from "./story.ts";
+
+const patience = AbortSignal.timeout(120_000);
+const daemons = ["zebra", "bgpd", "bfdd"] as const;
+
+/**
+ * One FRR for all stories: each begins where nothing is desired. No session comes up: what peers hear is for other tests. Bgpd takes
+ * in the router of a VRF that the kernel doesn't have.
+ */
+describe.each(generations)("stories on FRR $release", (generation) => {
+  let rig: Rig;
+  const apply = async (desired: BgpDesired): Promise<void> => {
+    const backend = createFrrBackend({ socketDir: rig.socketDir("node") });
+    try {
+      await backend.apply(desired, patience);
+    } finally {
+      await backend.close();
+    }
+  };
+  beforeAll(async () => {
+    rig = await Rig.start(generation);
+    for (const daemon of daemons) await rig.vty("node", daemon, "configure terminal", "log commands", "end");
+  });
+  afterAll(async () => {
+    await rig?.[Symbol.asyncDispose]();
+  });
+
+  test.for(storyNames)("%s", async (name) => {
+    await apply(nothing);
+    for (const { desired, wanted } of run(readStory(name))) {
+      await apply(desired);
+      expect(shape(await rig.running())).toEqual(shape(wanted));
+      const before = await commands(rig);
+      // By one that has just started, and knows only what FRR says.
+      await apply(desired);
+      expect(await commands(rig)).toEqual(before);
+    }
+  });
+
+  test("the daemons have logged what they were told", async () => {
+    expect((await commands(rig)).length).toBeGreaterThan(storyNames.length);
+  });
+});
+
+const nothing: BgpDesired = { routers: [], bfdProfiles: [] };
+
+/** Without empty contexts: FRR keeps printing `bfd` once it was opened, and a router without prefixes prints none. */
+const shape = ({ bfdd, networks, ...blocks }: Tree): Tree => ({
+  ...blocks,
+  bfdd: new Map([...bfdd].filter(([, profiles]) => profiles.size > 0)),
+  networks: new Map([...networks].filter(([, prefixes]) => prefixes.size > 0)),
+});
+
+/**
+ * The configuration commands that our FRR's daemons were given so far, by their own logs. A daemon writes its log when it turns to
+ * the next command, so it is given one.
+ */
+async function commands(rig: Rig): Promise<string[]> {
+  for (const daemon of daemons) await rig.vty("node", daemon, "show version");
+  const logs = daemons.map((daemon) => readFileSync(join(rig.socketDir("node"), `${daemon}.log`), "utf8"));
+  return logs.flatMap((log) => log.split("\n").filter((line) => line.includes("@(config")));
+}
