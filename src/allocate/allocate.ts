@@ -1,7 +1,8 @@
 import type { Service } from "../api/core.ts";
 import { annotationAllocatedFromPool, eventReasons } from "../api/names.ts";
+import { keyOf } from "../api/object.ts";
 import type { Config } from "../config/config.ts";
-import { type Address, parseAddress } from "../net/address.ts";
+import type { Address } from "../net/address.ts";
 import { sortedBy } from "../std/order.ts";
 import { type Entry, isLoadBalancer, keep, onItsWay } from "./keep.ts";
 import { type Market, openMarket } from "./market.ts";
@@ -51,13 +52,15 @@ function isHandled({ spec, metadata }: Service, lbClass: string): boolean {
 }
 
 function enter(market: Market, service: Service, memory: Memory): Entry {
-  const wish = readWish(service);
-  const remembered = memory.get(wish.key);
+  const remembered = memory.get(keyOf(service));
+  const wish = remembered?.wish.service === service ? remembered.wish : readWish(service);
+  const own = ownAddresses(wish, (address) => market.ledger.covers(address));
   return {
     wish,
-    before: ownAddresses(service, (address) => market.ledger.covers(address)),
+    before: own.map(({ text }) => text),
+    named: own.flatMap(({ address }) => address ?? []),
     // A Service deleted and made again under its name is another one.
-    remembered: remembered?.uid === service.metadata.uid ? remembered : undefined,
+    remembered: remembered?.wish.service.metadata.uid === service.metadata.uid ? remembered : undefined,
     notes: [],
   };
 }
@@ -69,24 +72,20 @@ function decide(market: Market, entry: Entry): { readonly outcome: Outcome; read
   const already = new Set(entry.remembered?.said.map(({ message }) => message));
   const events = said.filter(({ message }) => !already.has(message));
   const given = state.kind === "assigned" ? state.addresses : [];
-  const { uid, resourceVersion: version } = wish.service.metadata;
   return {
     outcome: { key: wish.key, service: wish.service, before, state, events },
     remembered: {
-      uid,
+      wish,
       addresses: given.length > 0 ? given : lastOf(entry),
       isAssigned: given.length > 0,
-      version,
       onItsWay: [...new Set([...onItsWay(entry), ...given])],
-      terms: wish.terms,
       said,
     },
   };
 }
 
 /** What a Service without addresses last had. */
-const lastOf = ({ remembered, before }: Entry): readonly Address[] =>
-  remembered?.addresses ?? before.flatMap((text) => parseAddress(text) ?? []);
+const lastOf = ({ remembered, named }: Entry): readonly Address[] => remembered?.addresses ?? named;
 
 function stateOf({ ledger }: Market, entry: Entry): AssignmentState {
   const { wish, refusal } = entry;

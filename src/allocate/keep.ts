@@ -1,5 +1,5 @@
 import { eventReasons } from "../api/names.ts";
-import { type Address, familyOf, parseAddress } from "../net/address.ts";
+import { type Address, familyOf } from "../net/address.ts";
 import { compareText } from "../std/order.ts";
 import { isCompatible, type Market } from "./market.ts";
 import type { Note, Refusal, Remembered } from "./outcome.ts";
@@ -8,7 +8,9 @@ import { familiesOf, quoted, type Wish } from "./wish.ts";
 /** A Service on its way through a pass. `notes` and `refusal` fill as it goes. */
 export interface Entry {
   readonly wish: Wish;
+  /** The addresses of ours in its status, as text and, where they can be read, as what they mean. */
   readonly before: readonly string[];
+  readonly named: readonly Address[];
   readonly remembered: Remembered | undefined;
   readonly notes: Note[];
   refusal?: Refusal;
@@ -35,7 +37,7 @@ export const isLoadBalancer = ({ wish }: Entry): boolean => wish.service.spec.ty
 
 const byConstancy = (a: Entry, b: Entry): number => Number(hasChanged(a)) - Number(hasChanged(b)) || compareAge(a, b);
 
-const hasChanged = ({ wish, remembered }: Entry): boolean => remembered?.terms !== wish.terms;
+const hasChanged = ({ wish, remembered }: Entry): boolean => remembered?.wish.terms !== wish.terms;
 
 /** Older first; equally old ones by key. */
 export const compareAge = (a: Entry, b: Entry): number =>
@@ -48,9 +50,8 @@ const createdAt = ({ wish }: Entry): string => wish.service.metadata.creationTim
  *
  * Differs: MetalLB takes over an edited status where the addresses in it are free.
  */
-function keepCurrent(market: Market, { wish, before, remembered, notes }: Entry): void {
+function keepCurrent(market: Market, { wish, before, named, remembered, notes }: Entry): void {
   if (!wish.shape.ok && wish.shape.error.kind !== "undeterminable") return;
-  const named = before.flatMap((text) => parseAddress(text) ?? []);
   if (hasRepeatedFamily(named)) notes.push(strangeFamilies(before));
   const given = remembered?.isAssigned ? remembered.addresses : [];
   const { kept, causes } = keepable(market, wish, [...new Set([...given, ...named])]);
@@ -60,8 +61,7 @@ function keepCurrent(market: Market, { wish, before, remembered, notes }: Entry)
 }
 
 function reserveNamed({ ledger }: Market, entry: Entry): void {
-  const { wish, before, remembered } = entry;
-  const named = before.flatMap((text) => parseAddress(text) ?? []);
+  const { wish, named, remembered } = entry;
   const given = remembered?.isAssigned ? remembered.addresses : [];
   for (const address of [...named, ...given, ...onItsWay(entry)]) {
     if (ledger.spaceOf(address) && ledger.conflict(wish.claim, address) === undefined) {
@@ -72,7 +72,9 @@ function reserveNamed({ ledger }: Market, entry: Entry): void {
 
 /** What writes under way may put into the status. */
 export const onItsWay = ({ wish, remembered }: Entry): readonly Address[] =>
-  remembered !== undefined && remembered.version === wish.service.metadata.resourceVersion ? remembered.onItsWay : [];
+  remembered?.wish.service.metadata.resourceVersion === wish.service.metadata.resourceVersion
+    ? (remembered?.onItsWay ?? [])
+    : [];
 
 /** Gives back the addresses that a Service last had and has not now, where it could also get them as a new one. */
 function reclaim(market: Market, { wish, remembered }: Entry): void {

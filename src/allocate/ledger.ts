@@ -26,10 +26,17 @@ interface Place {
   readonly slot: bigint;
 }
 
-/** One address in use. All holders of a shared one have the same sharing text. */
+/** One address in use. */
 interface Use {
   readonly place: Place;
-  readonly holders: Map<string, Claim>;
+  readonly first: Claim;
+  /** Absent for a holder that shares with nobody. */
+  readonly crowd: Crowd | undefined;
+}
+
+/** The holders of a shared address, who all have the same sharing text, and whose each port is. */
+interface Crowd {
+  readonly holders: Set<string>;
   readonly ports: Map<string, string>;
 }
 
@@ -86,13 +93,13 @@ export class Ledger {
   conflict(claim: Claim, address: Address): string | undefined {
     const use = this.#uses.get(address);
     if (use === undefined) return undefined;
-    const other = use.holders.values().find((holder) => holder.key !== claim.key);
-    if (other === undefined) return undefined;
-    if (claim.sharing === "" || other.sharing !== claim.sharing) {
-      const others = sortedText(use.holders.keys().filter((key) => key !== claim.key)).join(",");
+    const { first, crowd } = use;
+    if (first.key === claim.key && (crowd === undefined || crowd.holders.size === 1)) return undefined;
+    if (crowd === undefined || first.sharing !== claim.sharing) {
+      const others = sortedText(crowd?.holders ?? [first.key]).join(",");
       return `can't change sharing key for "${claim.key}", address also in use by ${others}`;
     }
-    const port = claim.ports.find((each) => (use.ports.get(each) ?? claim.key) !== claim.key);
+    const port = claim.ports.find((each) => (crowd.ports.get(each) ?? claim.key) !== claim.key);
     return port === undefined ? undefined : `port ${port} is already in use on "${address}"`;
   }
 
@@ -167,20 +174,21 @@ export class Ledger {
   }
 
   #take(claim: Claim, address: Address): void {
-    const use = this.#uses.get(address) ?? this.#open(address);
-    use.holders.set(claim.key, claim);
-    for (const port of claim.ports) use.ports.set(port, claim.key);
-    if (claim.sharing === "") return;
+    const { crowd } = this.#uses.get(address) ?? this.#open(claim, address);
+    if (crowd === undefined) return;
+    crowd.holders.add(claim.key);
+    for (const port of claim.ports) crowd.ports.set(port, claim.key);
     const shared = this.#shared.get(claim.sharing);
     if (shared) shared.add(address);
     else this.#shared.set(claim.sharing, new Set([address]));
   }
 
-  #open(address: Address): Use {
+  #open(claim: Claim, address: Address): Use {
     const place = this.#placeOf(address);
     if (place === undefined) throw new Error(`bug: ${address} is in no pool`);
     place.space.taken[familyOf(address)].add(place.slot);
-    const use: Use = { place, holders: new Map(), ports: new Map() };
+    const crowd = claim.sharing === "" ? undefined : { holders: new Set<string>(), ports: new Map<string, string>() };
+    const use: Use = { place, first: claim, crowd };
     this.#uses.set(address, use);
     return use;
   }

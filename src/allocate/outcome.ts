@@ -2,6 +2,7 @@ import type { Service } from "../api/core.ts";
 import type { Address } from "../net/address.ts";
 import type { PoolUsage } from "./ledger.ts";
 import type { PoolVerdict } from "./market.ts";
+import type { Wish } from "./wish.ts";
 
 export interface AllocationResult {
   /** One for each Service of our class, sorted by key. */
@@ -67,16 +68,15 @@ export interface Note {
 export type Memory = ReadonlyMap<string, Remembered>;
 
 export interface Remembered {
-  readonly uid: string | undefined;
+  /** What the Service said, so that the same object need not be read twice: that costs more than all the rest. */
+  readonly wish: Wish;
   /** The addresses that it has or, if it has none, last had. */
   readonly addresses: readonly Address[];
   readonly isAssigned: boolean;
-  readonly version: string | undefined;
   /**
-   * All that it was given while it had this resourceVersion. The write that says so may be on its way still, even if a
+   * All that it was given while it had the resourceVersion that it has. The write that says so may be on its way still, even if a
    * later pass has thought better of it; once the version is another, it has arrived or will fail.
    */
   readonly onItsWay: readonly Address[];
-  readonly terms: string;
   readonly said: readonly Note[];
 }

@@ -26,6 +26,15 @@ export interface Wish {
   readonly pool: string | undefined;
   /** What differs between two wishes that could cost a Service an address that it shares. */
   readonly terms: string;
+  /** The addresses of its status, and whether a MetalLB has marked it. */
+  readonly named: readonly Named[];
+  readonly isMarked: boolean;
+}
+
+/** An address of a status, as it stands there and as what it means, if anything. */
+export interface Named {
+  readonly text: string;
+  readonly address: Address | undefined;
 }
 
 /** Which families' addresses it should get. */
@@ -49,6 +58,8 @@ export function readWish(service: Service): Wish {
     requested: requestedBy(service),
     pool: annotationOf(service.metadata.annotations, annotationAddressPool) || undefined,
     terms: `${claim.sharing} ${claim.ports.join(" ")}`,
+    named: ingressOf(service).flatMap(({ ip }) => (ip ? [{ text: ip, address: parseAddress(ip) }] : [])),
+    isMarked: service.metadata.annotations?.[annotationAllocatedFromPool] !== undefined,
   };
 }
 
@@ -57,19 +68,13 @@ export const familiesOf = (shape: Shape): readonly Family[] =>
   shape.kind === "single" ? [shape.family] : ["ipv4", "ipv6"];
 
 /**
- * The addresses of the status that a controller of ours wrote, as text, in their order.
+ * The addresses of the status that a controller of ours wrote, in their order.
  *
  * Differs: an address that lies in no pool, on a Service that no MetalLB has marked, is another implementation's; MetalLB
  * would replace it. Entries with a hostname only are others' too.
  */
-export function ownAddresses(service: Service, isOurs: (address: Address) => boolean): string[] {
-  const marked = service.metadata.annotations?.[annotationAllocatedFromPool] !== undefined;
-  return ingressOf(service).flatMap(({ ip }) => {
-    if (!ip) return [];
-    const address = marked ? undefined : parseAddress(ip);
-    return address === undefined || isOurs(address) ? [ip] : [];
-  });
-}
+export const ownAddresses = ({ named, isMarked }: Wish, isOurs: (address: Address) => boolean): readonly Named[] =>
+  isMarked ? named : named.filter(({ address }) => address === undefined || isOurs(address));
 
 /** Annotation keys with the prefix from before 0.14.9. */
 export const deprecatedAnnotations = (service: Service): string[] =>

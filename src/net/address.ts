@@ -18,22 +18,24 @@ export const familyOf = (address: Address): Family => (address.includes(":") ? "
  * IPv4-mapped IPv6 (`::ffff:1.2.3.4`) becomes the IPv4 address, as MetalLB's net.IP does. Zones are refused.
  */
 export function parseAddress(text: string): Address | undefined {
-  const bits = text.includes(":") ? ipv6Bits(text) : ipv4Bits(text);
-  if (bits === undefined) return undefined;
-  if (!text.includes(":")) return ipv4Text(bits);
-  return bits >> 32n === 0xffffn ? ipv4Text(bits & 0xffffffffn) : ipv6Text(bits);
+  if (!text.includes(":")) {
+    const bits = ipv4Bits(text);
+    return bits === undefined ? undefined : ipv4Text(bits);
+  }
+  const groups = ipv6Groups(text);
+  if (groups === undefined) return undefined;
+  return isMapped(groups) ? ipv4Text(bitsOfGroups(groups) & 0xffffffffn) : ipv6Text(groups);
 }
 
 /** The address as an unsigned integer of its family's width. */
 export function bitsOf(address: Address): bigint {
-  const bits = familyOf(address) === "ipv4" ? ipv4Bits(address) : ipv6Bits(address);
-  if (bits === undefined) throw new Error(`bug: ${address} is not canonical`);
-  return bits;
+  if (familyOf(address) === "ipv6") return bitsOfGroups(ipv6Groups(address) ?? notCanonical(address));
+  return ipv4Bits(address) ?? notCanonical(address);
 }
 
 /** The address of `family` whose integer value is `bits`. */
 export const addressFrom = (family: Family, bits: bigint): Address =>
-  family === "ipv4" ? ipv4Text(bits) : ipv6Text(bits);
+  family === "ipv4" ? ipv4Text(bits) : ipv6Text(groupsOfBits(bits));
 
 /** Order: IPv4 before IPv6, then by value. */
 export function compareAddresses(a: Address, b: Address): number {
@@ -42,6 +44,14 @@ export function compareAddresses(a: Address, b: Address): number {
   const [x, y] = [bitsOf(a), bitsOf(b)];
   return x < y ? -1 : x > y ? 1 : 0;
 }
+
+function notCanonical(address: Address): never {
+  throw new Error(`bug: ${address} is not canonical`);
+}
+
+/** RFC 4291 §2.5.5.2. */
+const isMapped = (groups: readonly number[]): boolean =>
+  groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
 
 /** Character by character: ten thousand Services make this the hottest function there is. */
 function ipv4Bits(text: string): bigint | undefined {
@@ -64,32 +74,56 @@ function ipv4Bits(text: string): bigint | undefined {
 /** No digit of the octet read yet. */
 const none = -1;
 
-function ipv6Bits(text: string): bigint | undefined {
-  const halves = text.split("::");
-  if (halves.length > 2) return undefined;
-  const head = groups(halves[0] ?? "", halves.length === 1);
-  const tail = halves.length === 2 ? groups(halves[1] ?? "", true) : [];
-  if (!head || !tail) return undefined;
-  const missing = 8 - head.length - tail.length;
-  if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined;
-  return [...head, ...Array<number>(missing).fill(0), ...tail].reduce((sum, g) => (sum << 16n) | BigInt(g), 0n);
-}
-
-/** Sixteen-bit groups of one side of `::`; a dotted quad may stand last in the text. */
-function groups(text: string, last: boolean): number[] | undefined {
-  if (text === "") return [];
-  const parts = text.split(":");
+/** RFC 4291 §2.2: the eight 16-bit groups. Character by character as well. */
+function ipv6Groups(text: string): number[] | undefined {
   const out: number[] = [];
-  for (const [i, part] of parts.entries()) {
-    if (part.includes(".") && last && i === parts.length - 1) {
-      const quad = ipv4Bits(part);
+  let gap = text.startsWith("::") ? 0 : none;
+  for (let at = gap === none ? 0 : 2; at < text.length; ) {
+    const colon = text.indexOf(":", at);
+    const end = colon < 0 ? text.length : colon;
+    if (colon < 0 && text.includes(".", at)) {
+      const quad = ipv4Bits(text.slice(at));
       if (quad === undefined) return undefined;
       out.push(Number(quad >> 16n), Number(quad & 0xffffn));
-    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) out.push(Number.parseInt(part, 16));
+      break;
+    }
+    const group = hexGroup(text, at, end);
+    if (group === undefined || end === text.length - 1) return undefined;
+    out.push(group);
+    at = end + 1;
+    if (colon >= 0 && text[at] === ":") {
+      if (gap !== none) return undefined;
+      gap = out.length;
+      at++;
+    }
+  }
+  if (gap === none) return out.length === 8 ? out : undefined;
+  return out.length < 8 ? out.toSpliced(gap, 0, ...Array<number>(8 - out.length).fill(0)) : undefined;
+}
+
+/** One to four hexadecimal digits. */
+function hexGroup(text: string, start: number, end: number): number | undefined {
+  if (end === start || end > start + 4) return undefined;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i);
+    const letter = code | 32;
+    if (code >= 48 && code <= 57) value = value * 16 + code - 48;
+    else if (letter >= 97 && letter <= 102) value = value * 16 + letter - 87;
     else return undefined;
   }
-  return out;
+  return value;
 }
+
+const bitsOfGroups = (groups: readonly number[]): bigint => {
+  const pair = (i: number) => BigInt((groups[i] ?? 0) * 65536 + (groups[i + 1] ?? 0));
+  return (pair(0) << 96n) | (pair(2) << 64n) | (pair(4) << 32n) | pair(6);
+};
+
+const groupsOfBits = (bits: bigint): number[] => {
+  const words = [bits >> 96n, (bits >> 64n) & 0xffffffffn, (bits >> 32n) & 0xffffffffn, bits & 0xffffffffn];
+  return words.map(Number).flatMap((word) => [word >>> 16, word & 0xffff]);
+};
 
 const ipv4Text = (bits: bigint): Address => {
   const n = Number(bits);
@@ -97,16 +131,16 @@ const ipv4Text = (bits: bigint): Address => {
 };
 
 /** RFC 5952 §4: lower case, no leading zeros, the first longest run of two or more zero groups as `::`. */
-function ipv6Text(bits: bigint): Address {
-  const parts: string[] = [];
-  for (let shift = 112n; shift >= 0n; shift -= 16n) parts.push(((bits >> shift) & 0xffffn).toString(16));
+function ipv6Text(groups: readonly number[]): Address {
   let [best, bestLength] = [-1, 1];
   for (let i = 0; i < 8; i++) {
     let length = 0;
-    while (parts[i + length] === "0") length++;
+    while (groups[i + length] === 0) length++;
     if (length > bestLength) [best, bestLength] = [i, length];
     i += length;
   }
-  if (best < 0) return parts.join(":") as Address;
-  return `${parts.slice(0, best).join(":")}::${parts.slice(best + bestLength).join(":")}` as Address;
+  if (best < 0) return hexText(groups) as Address;
+  return `${hexText(groups.slice(0, best))}::${hexText(groups.slice(best + bestLength))}` as Address;
 }
+
+const hexText = (groups: readonly number[]): string => groups.map((group) => group.toString(16)).join(":");
