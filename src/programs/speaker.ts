@@ -97,7 +97,7 @@ async function speaker(): Promise<void> {
   const registry = createRegistry();
   const metrics = { ...clientMetrics(registry), announced: announcedMetric(registry, node) };
   const setFrr = frrMetrics(registry);
-  const backend = createFrrBackend({ socketDir: values["frr-socket-dir"], log: log.child({ caller: "frr" }) });
+  const backend = createFrrBackend({ socketDir: values["frr-socket-dir"], log: createLog(values["log-level"], "frr") });
 
   let missing: Missing = "FRR";
   const isSynced = () => world.synced && states.cache.synced && bgpStatuses.cache.synced;

@@ -14,11 +14,6 @@ test("a line has MetalLB's keys", () => {
   expect(String(line?.["ts"])).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
-test("a child speaks for its own room", () => {
-  const [line] = logged((log) => log.child({ caller: "kube" }).warn("watch ended"));
-  expect(line?.["caller"]).toBe("kube");
-});
-
 test("secrets are replaced at any depth", () => {
   const text = JSON.stringify(
     logged((log) =>

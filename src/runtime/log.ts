@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 
-export type Log = Pick<Logger, "debug" | "info" | "warn" | "error" | "fatal" | "child">;
+export type Log = Pick<Logger, "debug" | "info" | "warn" | "error" | "fatal">;
 
 /** MetalLB's `--log-level`. */
 export const logLevels = ["all", "debug", "info", "warn", "error", "none"] as const;
@@ -9,7 +9,7 @@ export type LogLevel = (typeof logLevels)[number];
 /**
  * JSON lines with MetalLB's keys: `level`, `ts` (RFC 3339), `caller`, `msg`, then the line's own fields.
  *
- * `caller` is the room that speaks (MetalLB: file and line of Go source); a child logger replaces it. Values under keys
+ * `caller` is the room that speaks (MetalLB: file and line of Go source). Values under keys
  * that name a secret are replaced, at any depth; errors are printed as their message and `code`, never as a stack.
  */
 export function createLog(level: LogLevel, caller: string, destination?: DestinationStream): Log {
