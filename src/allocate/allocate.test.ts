@@ -265,6 +265,7 @@ describe("families", () => {
 
 describe("changes (controller.md §8): what happens to a Service that has an address", () => {
   const has = { has: ["10.100.0.7"] };
+  const forWeb = { ...forAll, serviceSelectors: [{ matchLabels: { app: "web" } }] };
   const wide = pool("first", ["10.100.0.0/24", "fd00::/64"]);
 
   test.each<[string, readonly Pool[], Service, readonly string[] | string]>([
@@ -278,6 +279,7 @@ describe("changes (controller.md §8): what happens to a Service that has an add
       ["10.100.0.7", "fd00::7"],
     ],
     ["pool shrunk", [pool("first", ["10.100.0.0/30"])], service("a", has), ["10.100.0.0"]],
+    ["pool deleted, another has room", [pool("z", ["10.9.0.0/24"])], service("a", has), ["10.9.0.0"]],
     ["all pools deleted", [], service("a", has), "no available IPs: there is no IPAddressPool"],
     [
       "avoidBuggyIPs turned on",
@@ -292,6 +294,18 @@ describe("changes (controller.md §8): what happens to a Service that has an add
       ["10.9.0.0"],
     ],
     [
+      "pool's serviceSelectors no longer match it",
+      [pool("first", ["10.100.0.0/24"], { allocation: forWeb }), pool("z", ["10.9.0.0/24"])],
+      service("a", { ...has, labels: { app: "db" } }),
+      ["10.9.0.0"],
+    ],
+    [
+      "its labels still match the pool's serviceSelectors",
+      [pool("first", ["10.100.0.0/24"], { allocation: forWeb })],
+      service("a", { ...has, labels: { app: "web" } }),
+      ["10.100.0.7"],
+    ],
+    [
       "autoAssign turned off",
       [pool("first", ["10.100.0.0/24"], { autoAssign: false })],
       service("a", has),
@@ -300,6 +314,15 @@ describe("changes (controller.md §8): what happens to a Service that has an add
     [
       "a better pool appears",
       [pool("first", ["10.100.0.0/24"]), pool("best", ["10.9.0.0/24"], { allocation: { ...forAll, priority: 1 } })],
+      service("a", has),
+      ["10.100.0.7"],
+    ],
+    [
+      "priority changed",
+      [
+        pool("first", ["10.100.0.0/24"], { allocation: { ...forAll, priority: 9 } }),
+        pool("z", ["10.9.0.0/24"], { allocation: { ...forAll, priority: 1 } }),
+      ],
       service("a", has),
       ["10.100.0.7"],
     ],
@@ -324,6 +347,18 @@ describe("changes (controller.md §8): what happens to a Service that has an add
       service("a", { ...has, ...from("z") }),
       ["10.100.0.7"],
     ],
+    [
+      "pool annotation names its own pool",
+      [pool("better", ["10.9.0.0/24"]), first],
+      service("a", { ...has, ...from("first") }),
+      ["10.100.0.7"],
+    ],
+    [
+      "pool annotation names the pool of one of its two addresses: that one stays",
+      [pool("v6", ["fd06::/64"]), wide],
+      service("a", { ...dual, has: ["10.100.0.7", "fd06::7"], ...from("first") }),
+      ["10.100.0.7", "fd00::"],
+    ],
     ["requested address changed", [first], service("a", { ...has, ...wants("10.100.0.9") }), ["10.100.0.9"]],
     [
       "requested address not to be had: it stays",
@@ -341,6 +376,49 @@ describe("changes (controller.md §8): what happens to a Service that has an add
     ],
   ])("%s", (_, pools, one, expected) => {
     expect(assignments(pools, [one])).toEqual({ a: expected });
+  });
+
+  const z = pool("z", ["10.9.0.0/24"]);
+  const removed: readonly [string, Parameters<typeof service>[1], readonly string[]][] = [
+    ["pool annotation", from("z"), ["10.9.0.0"]],
+    ["requested address", wants("10.9.0.9"), ["10.9.0.9"]],
+    ["spec.loadBalancerIP", { loadBalancerIP: "10.9.0.9" }, ["10.9.0.9"]],
+  ];
+  test.each(removed)("%s removed: it keeps what it got, with memory and after a restart", (_, asked, given) => {
+    const { outcomes, memory } = run([first, z], [service("a", asked)]);
+    expect(outcomes.map(got)).toEqual([given]);
+    const plain = service("a", { has: given, from: "z" });
+    expect(assignments([first, z], [plain], memory)).toEqual({ a: given });
+    expect(assignments([first, z], [plain])).toEqual({ a: given });
+  });
+
+  test("pool annotation changed from one pool to another: it moves", () => {
+    const { outcomes, memory } = run([first, z], [service("a", from("first"))]);
+    expect(outcomes.map(got)).toEqual([["10.100.0.0"]]);
+    const moved = service("a", { has: ["10.100.0.0"], ...from("z") });
+    expect(assignments([first, z], [moved], memory)).toEqual({ a: ["10.9.0.0"] });
+  });
+
+  test("its labels change so that its pool is no longer for it: it moves", () => {
+    const web = pool("web", ["10.9.0.0/24"], { allocation: forWeb });
+    const { outcomes, memory } = run([web, first], [service("a", { labels: { app: "web" } })]);
+    expect(outcomes.map(got)).toEqual([["10.9.0.0"]]);
+    const changed = service("a", { has: ["10.9.0.0"], from: "web", labels: { app: "db" } });
+    expect(assignments([web, first], [changed], memory)).toEqual({ a: ["10.100.0.0"] });
+  });
+
+  test("type is LoadBalancer no more: its address is free for the one that waits, once its status says so", () => {
+    const tiny = pool("first", ["10.100.0.7/32"]);
+    const services = [service("a", { ...has, type: "ClusterIP" }), service("b")];
+    const { outcomes, memory } = run([tiny], services);
+    expect(outcomes.map(got)).toEqual([[], 'no available IPs: pool "first" is full (1/1 IPv4)']);
+    expect(assignments([tiny], outcomes.map(written), memory)["b"]).toEqual(["10.100.0.7"]);
+  });
+
+  test("marked for deletion, while finalizers delay it: it keeps its address", () => {
+    const one = service("a", has);
+    const dying = { ...one, metadata: { ...one.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } };
+    expect(assignments([first], [dying, service("0")])).toEqual({ "0": ["10.100.0.0"], a: ["10.100.0.7"] });
   });
 
   test("sharing key changed: the one that changed it moves, not the older nor the other", () => {
