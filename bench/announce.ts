@@ -1,0 +1,225 @@
+import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { promisify } from "node:util";
+import type { Snapshot } from "../src/api/snapshot.ts";
+import { Announcing, servicesFrom, worldWith } from "../tests/network/announcing.ts";
+import { configureRouter, Frr } from "../tests/network/frr.ts";
+import { eventually, Network } from "../tests/network/network.ts";
+import { bgpAdvertisement, peer, pool } from "../tests/objects.ts";
+import { Cluster, namespace } from "../tests/programs/cluster.ts";
+import type { Row } from "./bench.ts";
+
+/**
+ * From an event at the API server to the route in a router's table, through a speaker process and real FRR.
+ *
+ * Beside it FRR's own floor: one `network` line typed into bgpd, in the same place, at the same time, to the same router.
+ */
+export async function rows(): Promise<readonly Row[]> {
+  return [...(await events()), ...(await cold()), ...(await configFile())];
+}
+
+const sizes = [10, 100, 1_000, 10_000];
+const samplesEach = 25;
+
+/** The prefix that comes and goes, and the one that is typed. */
+const probe = "10.200.0.1";
+const typed = "10.200.0.2/32";
+
+interface Wire extends AsyncDisposable {
+  readonly node: Frr;
+  readonly router: Frr;
+}
+
+async function wireOf(network: Network): Promise<Omit<Wire, keyof AsyncDisposable>> {
+  const [node, router] = await Promise.all([Frr.start(network, "node"), Frr.start(network, "router1")]);
+  await configureRouter(router, [{ address: "10.0.1.2", families: ["ipv4"] }], { notes: false });
+  return { node, router };
+}
+
+async function events(): Promise<Row[]> {
+  await using network = new Network("bench-", 1);
+  const { node, router } = await wireOf(network);
+  await using cluster = await Cluster.start();
+  await setUp(cluster);
+  const args = [`--frr-socket-dir=${node.socketDir}`, "--health-probe-port=47472", "--port=0"];
+  const speaker = cluster.run("speaker", args, { METALLB_NODE_NAME: "n1", METALLB_POD_NAME: "speaker-n1" });
+  const measured: Measured[] = [];
+  for (const [i, size] of sizes.entries()) {
+    await grow(cluster, sizes[i - 1] ?? 0, size);
+    await eventually(`${size} routes`, async () => (await router.tableSize()) === size, 120_000);
+    await eventually(`${size} statuses`, () => statuses(cluster) === size, 240_000);
+    measured.push(await measure({ cluster, node, router, size }));
+  }
+  speaker.process.kill();
+  await speaker.ended;
+  return measured.flatMap(rowsOf);
+}
+
+interface Measured {
+  readonly size: number;
+  readonly add: readonly number[];
+  readonly remove: readonly number[];
+  readonly typedAdd: readonly number[];
+  readonly typedRemove: readonly number[];
+}
+
+interface Place {
+  readonly cluster: Cluster;
+  readonly node: Frr;
+  readonly router: Frr;
+  readonly size: number;
+}
+
+async function measure({ cluster, node, router, size }: Place): Promise<Measured> {
+  const suffix = /network \S+ (route-map G\d+)/.exec(await node.vty("bgpd", "show running-config"))?.[1] ?? "";
+  await node.vty("bgpd", "configure terminal", "router bgp 64513", "address-family ipv4 unicast");
+  const [add, remove, typedAdd, typedRemove] = [[], [], [], []] as number[][];
+  for (let i = 0; i < samplesEach; i++) {
+    add?.push(await until(router, `${probe}/32`, true, () => setAddress(cluster, "probe", probe)));
+    await settled(cluster, size + 1);
+    typedAdd?.push(await until(router, typed, true, () => node.vty("bgpd", `network ${typed} ${suffix}`)));
+    remove?.push(await until(router, `${probe}/32`, false, () => setAddress(cluster, "probe", undefined)));
+    await settled(cluster, size);
+    typedRemove?.push(await until(router, typed, false, () => node.vty("bgpd", `no network ${typed} ${suffix}`)));
+    await wait(50);
+  }
+  await node.vty("bgpd", "end");
+  return {
+    size,
+    add: add ?? [],
+    remove: remove ?? [],
+    typedAdd: typedAdd ?? [],
+    typedRemove: typedRemove ?? [],
+  };
+}
+
+/** Until the router's table has the prefix, or no longer has it; in milliseconds from before `event`. */
+async function until(router: Frr, prefix: string, is: boolean, event: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await event();
+  await eventually(`${prefix} ${is ? "there" : "gone"}`, async () => (await router.hasRoute(prefix)) === is);
+  return performance.now() - start;
+}
+
+/** What the last event set off has come to its end. */
+async function settled(cluster: Cluster, count: number): Promise<void> {
+  await eventually("the status is told", () => statuses(cluster) === count);
+  await wait(100);
+}
+
+const statuses = (cluster: Cluster): number =>
+  cluster.plane.api.list({ group: "metallb.io", resource: "servicebgpstatuses" }, { namespace }).length;
+
+function rowsOf({ size, add, remove, typedAdd, typedRemove }: Measured): Row[] {
+  const row = (what: string, ours: readonly number[], floor: readonly number[]): Row[] => [
+    {
+      what: `announce: ${what}, ${size} Services, median`,
+      value: median(ours),
+      unit: "ms",
+      baseline: { what: "typed into bgpd", value: median(floor) },
+      budget: median(floor) + 10,
+    },
+    {
+      what: `announce: ${what}, ${size} Services, p99`,
+      value: Math.max(...ours),
+      unit: "ms",
+      baseline: { what: "typed into bgpd", value: Math.max(...floor) },
+      budget: Math.max(...floor) + 25,
+    },
+  ];
+  return [...row("add", add, typedAdd), ...row("remove", remove, typedRemove)];
+}
+
+const median = (of: readonly number[]): number => of.toSorted((a, b) => a - b)[of.length >> 1] ?? 0;
+
+const metallb = (kind: string, name: string, spec: object, version = "v1beta1") => ({
+  apiVersion: `metallb.io/${version}`,
+  kind,
+  metadata: { name, namespace },
+  spec,
+});
+
+async function setUp(cluster: Cluster): Promise<void> {
+  const node = { apiVersion: "v1", kind: "Node", metadata: { name: "n1" } };
+  await cluster.plane.api.create({ group: "", resource: "nodes" }, node);
+  await cluster.pod("speaker-n1");
+  await cluster.pool("all", "10.100.0.0/16", "10.200.0.0/24");
+  const session = { myASN: 64513, peerASN: 64512, peerAddress: "10.0.1.1", connectTime: "1s" };
+  await cluster.create("bgppeers", metallb("BGPPeer", "router", session, "v1beta2"));
+  await cluster.create("bgpadvertisements", metallb("BGPAdvertisement", "all", { communities: ["64512:100"] }));
+  await cluster.service("probe");
+  await cluster.slice("probe", "n1");
+}
+
+async function grow(cluster: Cluster, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i++) {
+    await cluster.service(`s${i}`);
+    await cluster.slice(`s${i}`, "n1");
+    await setAddress(cluster, `s${i}`, `10.100.${i >> 8}.${i & 255}`);
+  }
+}
+
+async function setAddress(cluster: Cluster, name: string, ip: string | undefined): Promise<void> {
+  const services = { group: "", resource: "services" };
+  const object = cluster.plane.api.get(services, "default", name);
+  if (object === undefined) throw new Error(`bug: no Service ${name}`);
+  const status = { loadBalancer: ip === undefined ? {} : { ingress: [{ ip }] } };
+  await cluster.plane.api.update(services, { ...object, status }, { subresource: "status" });
+}
+
+const worldOf = (count: number): Snapshot =>
+  worldWith(servicesFrom("s", "10.100.0.0", count), {
+    pools: [pool("all", { addresses: ["10.100.0.0/16"] })],
+    bgpAdvertisements: [bgpAdvertisement("all", { communities: ["64512:100"] })],
+    peers: [peer("router", { peerAddress: "10.0.1.1", connectTime: "1s" })],
+  });
+
+/** From the first complete snapshot, FRR having no configuration yet, until the router has every route. */
+async function cold(): Promise<Row[]> {
+  await using network = new Network("bench-", 1);
+  const { node, router } = await wireOf(network);
+  await using announcing = new Announcing(node.socketDir);
+  const world = worldOf(10_000);
+  const start = performance.now();
+  await announcing.apply(world);
+  await eventually("all routes", async () => (await router.tableSize()) === 10_000, 60_000);
+  const value = performance.now() - start;
+  return [{ what: "announce: 10000 Services from cold", value, unit: "ms", budget: 3_000 }];
+}
+
+/** What MetalLB does: the whole configuration as a file, and FRR's own program to bring it into force. */
+async function configFile(): Promise<Row[]> {
+  const found: Row[] = [];
+  for (const size of [10, 100, 1_000]) {
+    await using network = new Network("bench-", 1);
+    const { node, router } = await wireOf(network);
+    await using announcing = new Announcing(node.socketDir);
+    await announcing.apply(worldOf(size));
+    await eventually("all routes", async () => (await router.tableSize()) === size);
+    const running = await node.vty("bgpd", "show running-config");
+    const before = running.replace(/^Building.*\n|^Current configuration:\n/gm, "");
+    const after = before.replace(/^( +)network \S+ (route-map G\d+)$/m, `$&\n$1network ${typed} $2`);
+    await reload(node, before);
+    const samples: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      samples.push(await until(router, typed, true, () => reload(node, after)));
+      await until(router, typed, false, () => reload(node, before));
+    }
+    found.push({
+      what: `announce: add through frr-reload.py, ${size} Services, median`,
+      value: median(samples),
+      unit: "ms",
+    });
+  }
+  return found;
+}
+
+async function reload({ socketDir }: Frr, text: string): Promise<void> {
+  const file = join(socketDir, "wanted.conf");
+  writeFileSync(file, text);
+  writeFileSync(join(socketDir, "vtysh.conf"), "service integrated-vtysh-config\n");
+  const places = ["--confdir", socketDir, "--rundir", socketDir, "--vty_socket", socketDir];
+  await promisify(execFile)("/usr/lib/frr/frr-reload.py", ["--reload", ...places, file]);
+}
