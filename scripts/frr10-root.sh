@@ -10,8 +10,8 @@ cd "$(dirname "$0")/.."
 
 suite=trixie
 packages=frr,iproute2,procps,libatomic1,libstdc++6,busybox-static
-# VRF devices, wires, lossy links, and an interface that leads nowhere.
-modules="vrf veth dummy sch_netem"
+# VRF devices, wires, lossy links.
+modules="vrf veth sch_netem"
 
 die() {
   echo "frr10-root: $*" >&2
