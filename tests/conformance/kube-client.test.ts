@@ -107,7 +107,7 @@ test("an election", async () => {
   const lease = () =>
     plane.api.get({ group: "coordination.k8s.io", resource: "leases" }, "default", "metallb-controller");
   await expect.poll(() => led).toBe(true);
-  expect(lease()?.["spec"]).toMatchObject({ holderIdentity: "a", leaseDurationSeconds: 15 });
+  expect(lease()?.["spec"]).toMatchObject({ holderIdentity: "a", leaseDurationSeconds: 3 });
   own.abort();
   await election;
   expect(lease()?.["spec"]).toMatchObject({ leaseDurationSeconds: 1 });
