@@ -23,9 +23,11 @@ export async function rows(): Promise<readonly Row[]> {
 const sizes = [10, 100, 1_000, 10_000];
 const samplesEach = 25;
 
-/** The prefix that comes and goes, and the one that is typed. */
-const probe = "10.200.0.1";
-const typed = "10.200.0.2/32";
+/** The prefix that is typed. */
+const typed = "10.201.0.1/32";
+
+/** A Service comes and goes once: the status of one that does so again and again is written less and less often. */
+const probeOf = (size: number, i: number) => ({ name: `probe-${size}-${i}`, ip: `10.200.${sizes.indexOf(size)}.${i}` });
 
 interface Wire extends AsyncDisposable {
   readonly node: Frr;
@@ -77,10 +79,12 @@ async function measure({ cluster, node, router, size }: Place): Promise<Measured
   await node.vty("bgpd", "configure terminal", "router bgp 64513", "address-family ipv4 unicast");
   const [add, remove, typedAdd, typedRemove] = [[], [], [], []] as number[][];
   for (let i = 0; i < samplesEach; i++) {
-    add?.push(await until(router, `${probe}/32`, true, () => setAddress(cluster, "probe", probe)));
+    const { name, ip } = probeOf(size, i);
+    await withEndpoint(cluster, name);
+    add?.push(await until(router, `${ip}/32`, true, () => setAddress(cluster, name, ip)));
     await settled(cluster, size + 1);
     typedAdd?.push(await until(router, typed, true, () => node.vty("bgpd", `network ${typed} ${suffix}`)));
-    remove?.push(await until(router, `${probe}/32`, false, () => setAddress(cluster, "probe", undefined)));
+    remove?.push(await until(router, `${ip}/32`, false, () => setAddress(cluster, name, undefined)));
     await settled(cluster, size);
     typedRemove?.push(await until(router, typed, false, () => node.vty("bgpd", `no network ${typed} ${suffix}`)));
     await wait(50);
@@ -145,20 +149,22 @@ async function setUp(cluster: Cluster): Promise<void> {
   const node = { apiVersion: "v1", kind: "Node", metadata: { name: "n1" } };
   await cluster.plane.api.create({ group: "", resource: "nodes" }, node);
   await cluster.pod("speaker-n1");
-  await cluster.pool("all", "10.100.0.0/16", "10.200.0.0/24");
+  await cluster.pool("all", "10.100.0.0/16", "10.200.0.0/16");
   const session = { myASN: 64513, peerASN: 64512, peerAddress: "10.0.1.1", connectTime: "1s" };
   await cluster.create("bgppeers", metallb("BGPPeer", "router", session, "v1beta2"));
   await cluster.create("bgpadvertisements", metallb("BGPAdvertisement", "all", { communities: ["64512:100"] }));
-  await cluster.service("probe");
-  await cluster.slice("probe", "n1");
 }
 
 async function grow(cluster: Cluster, from: number, to: number): Promise<void> {
   for (let i = from; i < to; i++) {
-    await cluster.service(`s${i}`);
-    await cluster.slice(`s${i}`, "n1");
+    await withEndpoint(cluster, `s${i}`);
     await setAddress(cluster, `s${i}`, `10.100.${i >> 8}.${i & 255}`);
   }
+}
+
+async function withEndpoint(cluster: Cluster, name: string): Promise<void> {
+  await cluster.service(name);
+  await cluster.slice(name, "n1");
 }
 
 async function setAddress(cluster: Cluster, name: string, ip: string | undefined): Promise<void> {
