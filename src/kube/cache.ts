@@ -25,7 +25,7 @@ export class Cache<T extends KubeObject> {
     return this.#items;
   }
 
-  /** Whether the kind was listed completely, once. */
+  /** Whether the kind was listed completely, and nothing since has cast doubt on it. */
   get synced(): boolean {
     return this.#synced;
   }
@@ -45,6 +45,11 @@ export class Cache<T extends KubeObject> {
     this.#seen = resourceVersion;
     this.#synced = true;
     if (first || !same) this.#changed();
+  }
+
+  /** What is known is not to be relied on until the next list. */
+  doubt(): void {
+    this.#synced = false;
   }
 
   /** One event of the watch. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Service } from "../api/core.ts";
+import { monotonicMs } from "../runtime/clock.ts";
 import { createLog } from "../runtime/log.ts";
 import { KubeClient } from "./client.ts";
 import { Watched } from "./follow.ts";
@@ -55,6 +56,26 @@ test("a watch that ends on time resumes from the last version, without a list", 
   server.endWatches();
   await expect.poll(() => server.watches).toBe(1);
   expect(lastWatch()?.get("resourceVersion")).toBe(metadata.resourceVersion);
+  expect(lists()).toBe(1);
+});
+
+test("a list from before a given time is asked for again, and until then nothing is synced", async () => {
+  // A watch that is dead without anyone having noticed.
+  server.objects.delete(`${collection}/c`);
+  watched.notBefore(monotonicMs());
+  expect(watched.cache.synced).toBe(false);
+  await expect.poll(() => watched.cache.synced).toBe(true);
+  expect(names()).toEqual(["a"]);
+  server.put(collection, service("b"));
+  await expect.poll(names).toEqual(["a", "b"]);
+  expect(lists()).toBe(2);
+});
+
+test("a list from after a given time is good enough", async () => {
+  watched.notBefore(0);
+  expect(watched.cache.synced).toBe(true);
+  server.put(collection, service("b"));
+  await expect.poll(names).toEqual(["a", "b", "c"]);
   expect(lists()).toBe(1);
 });
 

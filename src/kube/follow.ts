@@ -15,6 +15,10 @@ export class Watched<T extends KubeObject> {
   readonly cache: Cache<T>;
   readonly #resource: Resource<T>;
   readonly #scope: Scope;
+  /** When the list was asked for that the cache stands on, on the monotonic clock. */
+  #listedAt = -Infinity;
+  /** Ends what is under way, for a new list. */
+  #again = new AbortController();
 
   constructor(resource: Resource<T>, scope: Scope, changed: () => void) {
     this.cache = new Cache<T>(changed);
@@ -30,11 +34,14 @@ export class Watched<T extends KubeObject> {
     let version = "";
     let failures = 0;
     while (!signal.aborted) {
+      if (this.#again.signal.aborted) [version, this.#again] = ["", new AbortController()];
+      const again = this.#again.signal;
+      const until = AbortSignal.any([signal, again]);
       const started = monotonicMs();
       const before = version;
       try {
-        if (version === "") version = await this.#list(client, signal);
-        for await (const event of client.watch(this.#resource, { ...this.#scope, resourceVersion: version }, signal)) {
+        if (version === "") version = await this.#list(client, until);
+        for await (const event of client.watch(this.#resource, { ...this.#scope, resourceVersion: version }, until)) {
           this.cache.receive(event);
           version =
             (event.type === "BOOKMARK" ? event.resourceVersion : event.object.metadata.resourceVersion) ?? version;
@@ -44,16 +51,31 @@ export class Watched<T extends KubeObject> {
         if (version !== before || monotonicMs() - started > 1000) continue;
       } catch (error) {
         if (signal.aborted) return;
+        if (again.aborted) continue;
         if (isGone(error)) version = "";
         if (isGone(error) && failures++ === 0) continue;
         log.warn({ kind: this.#resource.kind, error: errorText(error) }, "watch broke; will resume");
       }
-      await sleep(backoffMs(++failures, limits), signal);
+      await sleep(backoffMs(++failures, limits), until);
     }
   }
 
+  /**
+   * Lists again, unless the last list was asked for at `time` or later; until it is there, the cache is not synced.
+   *
+   * A watch may lag, or be dead without anyone having noticed: what it has not told may have happened long ago. A list
+   * tells all that had happened when it was asked for.
+   */
+  notBefore(time: number): void {
+    if (this.#listedAt >= time) return;
+    this.cache.doubt();
+    this.#again.abort();
+  }
+
   async #list(client: KubeClient, signal: AbortSignal): Promise<string> {
+    const asked = monotonicMs();
     const list = await client.list(this.#resource, this.#scope, signal);
+    this.#listedAt = asked;
     this.cache.replace(list.items, list.resourceVersion);
     return list.resourceVersion;
   }

@@ -26,6 +26,8 @@ const leases: Resource<Lease> = {
 export interface Leadership {
   /** Aborts the moment leadership can't be proven any more. */
   readonly signal: AbortSignal;
+  /** When the lease was known to be ours, on the monotonic clock: whoever led before writes nothing any more. */
+  readonly since: number;
   /** Whether it is proven now; to be asked before each write, since a timer is late when the process was stopped. */
   isProven(): boolean;
 }
@@ -37,6 +39,8 @@ export interface ElectionOptions {
   /** Unique among candidates. The same identity takes its own lease over at once, as after a container's restart. */
   readonly identity: string;
   readonly log: Log;
+  /** Called after each attempt to become leader, before the term if it succeeded. */
+  readonly attempted?: () => void;
   /**
    * The holder gives up before others may take over: renewDeadline < duration.
    *
@@ -64,7 +68,10 @@ export async function elect(
   const candidate = new Candidate(options);
   while (!signal.aborted) {
     const asked = monotonicMs();
-    if ((await candidate.acquire(signal)) === "ours") await term(candidate, options, asked, lead, signal);
+    const lease = await candidate.acquire(signal);
+    const since = monotonicMs();
+    options.attempted?.();
+    if (lease === "ours") await term(candidate, options, { asked, since }, lead, signal);
     await sleep(candidate.retryMs * (1 + Math.random() * 0.2), signal);
   }
 }
@@ -72,13 +79,13 @@ export async function elect(
 async function term(
   candidate: Candidate,
   { log, name }: ElectionOptions,
-  asked: number,
+  { asked, since }: { readonly asked: number; readonly since: number },
   lead: (leadership: Leadership) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   log.info({ lease: name, identity: candidate.identity }, "became leader");
   using fence = new Fence(candidate.renewDeadlineMs, asked);
-  const leadership = { signal: AbortSignal.any([signal, fence.signal]), isProven: () => fence.isProven() };
+  const leadership = { signal: AbortSignal.any([signal, fence.signal]), since, isProven: () => fence.isProven() };
   const ended = new AbortController();
   const leading = lead(leadership).finally(() => ended.abort());
   const until = AbortSignal.any([leadership.signal, ended.signal]);

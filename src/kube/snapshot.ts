@@ -57,6 +57,11 @@ export class World {
     return this.#watched.pools.cache;
   }
 
+  /** Reads the Services again if they were last read before `time`; see `Watched.notBefore`. */
+  readServicesSince(time: number): void {
+    this.#watched.services.notBefore(time);
+  }
+
   /** Watches until `signal` aborts. */
   async follow(client: KubeClient, log: Log, signal: AbortSignal): Promise<void> {
     await Promise.all(this.#parts.map((part) => this.#watched[part].follow(client, log, signal)));

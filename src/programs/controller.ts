@@ -90,9 +90,13 @@ async function controller(): Promise<void> {
   const certDir = values["metrics-cert-dir"];
   await serveMetrics({ port: values.port, certDir, policy, client, log, registry }, signal);
   log.info({ namespace, lbClass }, "started");
-  const election = { client, namespace, name: "metallb-controller", identity: owner.name, log };
+  // Whoever is leader from the start reads the world once: a list from before would have to be read again.
+  const first = Promise.withResolvers<void>();
+  const attempted = first.resolve;
+  const election = { client, namespace, name: "metallb-controller", identity: owner.name, log, attempted };
+  if (mode === "onlywebhook") attempted();
   await Promise.all([
-    world.follow(client, log, signal),
+    first.promise.then(() => world.follow(client, log, signal)),
     states.follow(client, log, signal),
     webhooks?.follow(signal),
     mode !== "onlywebhook" && elect(election, (leadership) => serveTerm(context, leadership, begin), signal),

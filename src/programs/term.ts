@@ -64,6 +64,8 @@ export async function serveTerm(
   const read = configReader(undefined);
   let memory: Memory = new Map();
 
+  // What the leader before us wrote last, our watch may not have told yet.
+  world.readServicesSince(leadership.since);
   begin(turns, "first pass");
   turns.wake();
   for await (const _ of turns) {

@@ -118,6 +118,38 @@ test("of two replicas one works; when it ends, the other does, and assignments s
   });
 });
 
+test("a leader that was stopped and has lost its Lease writes nothing when it goes on", async () => {
+  const writes: string[] = [];
+  await cluster[Symbol.asyncDispose]();
+  cluster = await Cluster.start(async ({ subresource, name, object }) => {
+    if (subresource === "status" && object?.["kind"] === "Service") writes.push(name);
+    return { object, warnings: [] };
+  });
+  const first = await controller("c1");
+  await cluster.pool("p", "10.100.0.0/24");
+  await cluster.service("web");
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
+  const second = await controller("c2");
+  await expect.poll(() => probe(second.health, "/readyz"), patience).toBe(200);
+
+  first.program.process.kill("SIGSTOP");
+  const stopped = performance.now();
+  const names = ["a", "b", "c"];
+  // These wait in the first one's sockets, for a turn that it must not act on.
+  for (const name of names) await cluster.service(name);
+  const given = () => names.map((name) => cluster.addresses(name));
+  await expect.poll(given, patience).toEqual([["10.100.0.1"], ["10.100.0.2"], ["10.100.0.3"]]);
+  expect(performance.now() - stopped).toBeLessThan(5_000);
+
+  first.program.process.kill("SIGCONT");
+  const ended = () => first.program.lines().filter(({ msg }) => msg === "no longer leader").length;
+  await expect.poll(ended, patience).toBe(1);
+  await cluster.service("later");
+  await expect.poll(() => cluster.addresses("later"), patience).toEqual(["10.100.0.4"]);
+  expect(writes).toEqual(["web", ...names, "later"]);
+  expect(given()).toEqual([["10.100.0.1"], ["10.100.0.2"], ["10.100.0.3"]]);
+});
+
 test("one Service whose status can't be written delays no other", async () => {
   let refusals = 0;
   await cluster[Symbol.asyncDispose]();
