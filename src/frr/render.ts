@@ -50,7 +50,8 @@ const inbound = "IN";
 function routerBlock(router: Router): readonly [string, Block] {
   const { myASN, vrf, routerID, peers } = router;
   const lines = [
-    ...(routerID === undefined ? [] : [`bgp router-id ${routerID}`]),
+    // 0.0.0.0 is FRR's word for one that it finds itself, and not printed (FRR bgpd/bgpd.c, bgp_router_id_static_set).
+    ...(routerID === undefined || routerID === "0.0.0.0" ? [] : [`bgp router-id ${routerID}`]),
     ...routerSettings,
     ...peers.flatMap(({ peer }) => neighborLines(peer)),
   ];

@@ -112,6 +112,7 @@ const spec = object(
       ...exactlyOne(peer, "peerAddress", "interface"),
       ...timerProblems(peer),
       ...multiHopProblems(peer),
+      ...unnumberedProblems(peer),
       ...notBoth("password", peer.password, "passwordSecret.name", peer.passwordSecret?.name),
     ],
   },
@@ -127,6 +128,27 @@ function multiHopProblems(peer: {
   if (!peer.ebgpMultiHop || !(peer.peerASN === peer.myASN || peer.dynamicASN === "internal")) return [];
   return [
     refused("ebgpMultiHop", "Conflict", "is true for a peer of the same AS (iBGP), which needs none; remove the field"),
+  ];
+}
+
+/**
+ * What only a session between two addresses can have.
+ *
+ * Differs: MetalLB writes both lines, and FRR refuses them for an unnumbered peer, so that its reload fails.
+ * @see FRR bgpd/bgp_vty.c, peer_ebgp_multihop_set_vty and peer_update_source_vty
+ */
+function unnumberedProblems(peer: {
+  readonly interface?: string;
+  readonly sourceAddress?: string;
+  readonly ebgpMultiHop?: boolean;
+}) {
+  if (!peer.interface) return [];
+  const farMessage = "is true together with interface, but an unnumbered peer is on the same link; remove the field";
+  const sourceMessage =
+    "is set together with interface, whose own address an unnumbered session uses; remove the field";
+  return [
+    ...(peer.ebgpMultiHop ? [refused("ebgpMultiHop", "Conflict", farMessage)] : []),
+    ...(peer.sourceAddress ? [refused("sourceAddress", "Conflict", sourceMessage)] : []),
   ];
 }
 

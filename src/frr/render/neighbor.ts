@@ -56,7 +56,10 @@ const lines: FieldLines = {
   peerPort: (port) => (port === 179 || port === 0 ? [] : [`port ${port}`]),
   password: (password) => [`password ${password}`],
   sourceAddress: (address) => [`update-source ${address}`],
-  timers: ({ keepaliveSeconds, holdTimeSeconds }) => [`timers ${keepaliveSeconds} ${holdTimeSeconds}`],
+  // FRR makes a longer keepalive a third of the hold time, and prints that (FRR bgpd/bgpd.c, peer_timers_set).
+  timers: ({ keepaliveSeconds, holdTimeSeconds }) => [
+    `timers ${Math.min(keepaliveSeconds, Math.trunc(holdTimeSeconds / 3))} ${holdTimeSeconds}`,
+  ],
   connectTimeSeconds: (seconds) => [`timers connect ${seconds}`],
   enableGracefulRestart: (on) => (on ? ["graceful-restart"] : []),
   // Both lines: FRR prints the first one too once a profile is set.

@@ -292,7 +292,7 @@ export const advertisementCases: readonly ObjectCase[] = [
   advertisementCase(
     "Services by label, in aggregates",
     { serviceSelectors: gold, aggregationLength: 24 },
-    { schema: mutuallyExclusive, refused: `spec.serviceSelectors ${mutuallyExclusive}` },
+    { schema: mutuallyExclusive, refused: `spec.${mutuallyExclusive}` },
   ),
   advertisementCase(
     "Services by label, in IPv6 aggregates",
