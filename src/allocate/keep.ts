@@ -19,7 +19,8 @@ export interface Entry {
 /**
  * Every Service keeps what the rules still allow of what it has, address by address.
  *
- * Where two can't share any longer, the one that has not changed goes first; among equals the older one. An address that
+ * What the last pass gave to anyone comes before what any status says: that is older, or somebody else's edit. Where two
+ * can't share any longer, the one that has not changed goes first; among equals the older one. An address that
  * a status names is then closed to all others, even if its Service has to leave it: it is free when the status says so,
  * and not before, since the write may fail. So is one that a pass gave, while the status may be on its way. Last,
  * those who have nothing get back what they last had, before anybody new is served.
@@ -28,7 +29,8 @@ export interface Entry {
  */
 export function keep(market: Market, entries: readonly Entry[]): void {
   const ordered = entries.toSorted(byConstancy);
-  for (const entry of ordered) if (isLoadBalancer(entry)) keepCurrent(market, entry);
+  for (const entry of ordered.filter(mayKeep)) keepGiven(market, entry);
+  for (const entry of ordered.filter(mayKeep)) keepNamed(market, entry);
   for (const entry of ordered) reserveNamed(market, entry);
   for (const entry of ordered) if (isLoadBalancer(entry)) reclaim(market, entry);
 }
@@ -45,18 +47,22 @@ export const compareAge = (a: Entry, b: Entry): number =>
 
 const createdAt = ({ wish }: Entry): string => wish.service.metadata.creationTimestamp ?? "";
 
-/**
- * What the last pass gave comes before what the status says: that is older, or somebody else's edit.
- *
- * Differs: MetalLB takes over an edited status where the addresses in it are free.
- */
-function keepCurrent(market: Market, { wish, before, named, remembered, notes }: Entry): void {
-  if (!wish.shape.ok && wish.shape.error.kind !== "undeterminable") return;
-  if (hasRepeatedFamily(named)) notes.push(strangeFamilies(before));
-  const given = remembered?.isAssigned ? remembered.addresses : [];
-  const { kept, causes } = keepable(market, wish, [...new Set([...given, ...named])]);
+/** Its families can't be told, or they can and are there; in all other cases it loses what it has. */
+const mayKeep = (entry: Entry): boolean =>
+  isLoadBalancer(entry) && (entry.wish.shape.ok || entry.wish.shape.error.kind === "undeterminable");
+
+function keepGiven(market: Market, { wish, remembered }: Entry): void {
+  const { kept } = keepable(market, wish, remembered?.isAssigned ? remembered.addresses : []);
   if (kept.length > 0) market.ledger.hold(wish.claim, kept);
-  const [cause] = causes.filter(({ address }) => named.includes(address));
+}
+
+/** Differs: MetalLB takes over an edited status where the addresses in it are free. */
+function keepNamed(market: Market, { wish, before, named, notes }: Entry): void {
+  if (hasRepeatedFamily(named)) notes.push(strangeFamilies(before));
+  const held = market.ledger.heldBy(wish.key);
+  const { kept, causes } = keepable(market, wish, [...new Set([...held, ...named])]);
+  if (kept.length > held.length) market.ledger.hold(wish.claim, kept);
+  const [cause] = causes;
   if (cause !== undefined) notes.push(cleared(wish.key, cause.text));
 }
 

@@ -67,7 +67,8 @@ export class Model {
     this.#people = services.filter(isOurs).map((service) => this.#person(service));
     const all = [...this.#people].sort(byAge);
     const steady = [...all.filter((p) => p.memo?.terms === p.terms), ...all.filter((p) => p.memo?.terms !== p.terms)];
-    for (const p of steady) if (p.isLoadBalancer) this.#keep(p);
+    for (const p of steady) if (mayKeep(p) && p.memo?.isAssigned) p.held = this.#firstAllowed(p, p.memo.last);
+    for (const p of steady) if (mayKeep(p)) p.held = this.#firstAllowed(p, [...p.held, ...p.named]);
     for (const p of steady) this.#close(p);
     for (const p of steady) if (p.isLoadBalancer) this.#takeBack(p);
     const asksForOne = (p: Person) => p.requested === "invalid" || p.requested.length > 0;
@@ -120,13 +121,6 @@ export class Model {
     return (service.status?.loadBalancer?.ingress ?? [])
       .flatMap(({ ip }) => parseAddress(ip ?? "") ?? [])
       .filter((address) => isMarked || inAnyRange(address));
-  }
-
-  /** Keeps what the last pass gave, then what the status says, one of each family, where the rules still allow it. */
-  #keep(p: Person): void {
-    if (p.trouble === "no-cluster-ip" || p.trouble === "not-enough-cluster-ips") return;
-    const given = p.memo?.isAssigned ? p.memo.last : [];
-    p.held = this.#firstAllowed(p, [...given, ...p.named]);
   }
 
   #firstAllowed(p: Person, addresses: readonly Address[]): Address[] {
@@ -304,6 +298,10 @@ function isWithin(range: Pool["entries"][number]["range"], address: Address): bo
 
 const isExcluded = ({ avoidBuggyIPs }: Pool, address: Address): boolean =>
   avoidBuggyIPs && /^\d+\.\d+\.\d+\.(0|255)$/.test(address);
+
+/** Without clusterIPs for what it wants, it may keep nothing. */
+const mayKeep = ({ isLoadBalancer, trouble }: Person): boolean =>
+  isLoadBalancer && (trouble === undefined || trouble === "undeterminable");
 
 const order = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
 const byAge = (a: Person, b: Person): number => order(a.born, b.born) || order(a.key, b.key);

@@ -86,8 +86,16 @@ export class Simulation {
       if (this.#write(outcomes, () => true) === 0) break;
       if (round > 2 * names.length) throw new Error("it never ends");
     }
-    this.#isTampered = false;
+    this.#isTampered &&= this.#hasStrangers();
     this.#checkStatuses();
+  }
+
+  /** What lies in no pool is another implementation's, and stays until a pool has it. */
+  #hasStrangers(): boolean {
+    const pools = [...this.#pools.values()];
+    return [...this.#api.values()].some((service) =>
+      statusOf(service).some((address) => !pools.some((pool) => isIn(pool, address))),
+    );
   }
 
   #happen(): void {

@@ -167,6 +167,27 @@ describe("what is others' stays", () => {
 });
 
 describe("writes that are late", () => {
+  test("who gave way to another on a shared address does not come back while its status still names it", () => {
+    const ports = (port: number) => ({ ports: [{ port }], has: ["10.100.0.7"] });
+    const b = service("b", { ...shares, ...ports(443), born: 5 });
+    const one = run([first], [service("a", { ...shares, ...ports(80) }), b]);
+    const alone = service("a", ports(80));
+    const two = run([first], [alone, b], one.memory);
+    const three = run([first], [alone, b], two.memory);
+    for (const { outcomes } of [two, three]) expect(outcomes.map(got)).toEqual([["10.100.0.0"], ["10.100.0.7"]]);
+  });
+
+  test("nor while it waits for another", () => {
+    const tiny = pool("first", ["10.100.0.7/32"]);
+    const ports = (port: number) => ({ ports: [{ port }], has: ["10.100.0.7"] });
+    const b = service("b", { ...shares, ...ports(443), born: 5 });
+    const one = run([tiny], [service("a", { ...shares, ...ports(80) }), b]);
+    const alone = service("a", ports(80));
+    const two = run([tiny], [alone, b], one.memory);
+    const three = run([tiny], [alone, b], two.memory);
+    for (const { outcomes } of [two, three]) expect(outcomes.map(got)[1]).toEqual(["10.100.0.7"]);
+  });
+
   const versioned = (one: Service, resourceVersion: string): Service => ({
     ...one,
     metadata: { ...one.metadata, resourceVersion },
