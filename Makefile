@@ -4,12 +4,14 @@ export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.cache/bin:$(PATH)
 
 .PHONY: lab guide test check bench generate format clean
 
-lab: ## A laptop-size cluster on this machine; stays up until Ctrl-C. NODES=n for more nodes.
+lab: ## A laptop-size cluster on this machine; stays up until Ctrl-C. NODES=n for more nodes, FRR=10 for the newer FRR.
 	@sh scripts/setup.sh
+	@[ "$(FRR)" != 10 ] || sh scripts/setup.sh frr10
 	@exec $(NODE) lab/main.ts
 
 guide: ## The guide, start to end, unattended; transcript in .cache/guide-transcript.txt
 	@sh scripts/setup.sh
+	@[ "$(FRR)" != 10 ] || sh scripts/setup.sh frr10
 	@exec $(NODE) lab/guide.ts
 
 test: ## Everything installed, every test run

@@ -1,8 +1,9 @@
 /**
- * `make guide`: docs/guide.md in a fresh lab, start to end, without a person. Exits 0 only if every step holds, and leaves a transcript.
+ * `make guide`: docs/guide.md in a fresh lab, start to end, without a person, with the FRR that FRR names (8 or 10). Exits 0 only if every step holds, and leaves a transcript.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { frrRoot } from "./frr.ts";
 import { type Lab, startLab } from "./lab.ts";
 import { measureAnnouncements } from "./measure.ts";
 import { untilStopped } from "./stop.ts";
@@ -20,7 +21,7 @@ void untilStopped().then((signal) => stop.abort(new Error(`stopped by ${signal}`
 
 let lab: Lab | undefined;
 try {
-  lab = await startLab({ name: "guide", nodes: 2, port: 0, log: () => {} });
+  lab = await startLab({ name: "guide", nodes: 2, port: 0, ...frrRoot(process.env["FRR"]), log: () => {} });
   say(`The lab is up after ${seconds()} s.\n`);
   await runGuide(lab);
   await summarize(lab);

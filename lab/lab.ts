@@ -55,6 +55,8 @@ export async function startLab(options: {
   readonly nodes: number;
   /** Port of the API server on this machine's loopback; 0 for any. */
   readonly port: number;
+  /** The tree whose FRR the pods run (see `frrRoot`); the machine's own when absent. The router runs the machine's. */
+  readonly frrRoot?: string;
   /** What goes wrong inside the lab itself, for a person to read. */
   readonly log: (line: string) => void;
 }): Promise<Lab> {
@@ -122,7 +124,7 @@ export async function startLab(options: {
     api,
     nodes: topology.nodes,
     runDir: agentDir(instance.runDir),
-    images: defaultImages(programs),
+    images: defaultImages(programs, options.frrRoot),
     apiServer: { host: SERVICE_HOST, port: 443, caPem: controlPlane.caPem },
     issueToken: (namespace, account) => controlPlane.issueToken(namespace, account),
     log: tell,

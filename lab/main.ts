@@ -1,9 +1,10 @@
 /**
  * `make lab`: a laptop-size cluster that stays up until Ctrl-C.
  *
- * Environment: NODES (2 to 9, default 2), LAB (a name, default "lab": several labs may run side by side). `--sweep` only removes what a
- * killed lab left.
+ * Environment: NODES (2 to 9, default 2), LAB (a name, default "lab": several labs may run side by side), FRR (8, the machine's own, or
+ * 10). `--sweep` only removes what a killed lab left.
  */
+import { frrRoot } from "./frr.ts";
 import { sweepDead } from "./instance.ts";
 import { type Lab, startLab } from "./lab.ts";
 import { untilStopped } from "./stop.ts";
@@ -16,7 +17,13 @@ async function main(): Promise<void> {
   const stopped = untilStopped();
   let lab: Lab | undefined;
   try {
-    lab = await startLab({ name: labName(), nodes: nodeCount(), port: 0, log: (line) => console.log(line) });
+    lab = await startLab({
+      name: labName(),
+      nodes: nodeCount(),
+      port: 0,
+      ...frrRoot(process.env["FRR"]),
+      log: (line) => console.log(line),
+    });
     console.log(welcome(lab));
     await stopped;
     console.log("stopping: pods, router, namespaces …");

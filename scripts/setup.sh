@@ -4,8 +4,8 @@
 #
 #   scripts/setup.sh            Debian packages, npm packages, kubectl and helm
 #   scripts/setup.sh npm        only what `make check` needs
-#   scripts/setup.sh vm         what the tests of tests/generations need besides: a tree with FRR 10.3, and a virtual
-#                               machine whose kernel has VRF devices and lossy links
+#   scripts/setup.sh frr10      a tree with FRR 10.3 besides
+#   scripts/setup.sh vm         that, and a virtual machine with it whose kernel has VRF devices and lossy links
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p .cache/bin
@@ -95,6 +95,12 @@ LIST
   npm_packages
   kubernetes_tools
   ;;
+frr10)
+  packages <<'LIST'
+mmdebstrap mmdebstrap
+LIST
+  sh scripts/frr10-root.sh
+  ;;
 vm)
   packages <<'LIST'
 mmdebstrap mmdebstrap
@@ -105,5 +111,5 @@ LIST
   npm_packages
   sh scripts/frr10-root.sh vm
   ;;
-*) die "unknown part '$1': use 'npm', 'vm' or nothing" ;;
+*) die "unknown part '$1': use 'npm', 'frr10', 'vm' or nothing" ;;
 esac

@@ -245,7 +245,7 @@ export class ContainerRunner {
       volumeMounts: [...(this.container.volumeMounts ?? []), ...this.#extraMounts(sandbox)],
       files,
       hidden: hiddenDirectories(paths.runDir, made.image),
-      groups: primaryGroups(),
+      groups: primaryGroups(made.image),
     });
   }
 

@@ -22,8 +22,9 @@ export function findImage(table: ImageTable, reference: string): Image | { reado
  * The images of our manifests and of the guide, as programs of this machine.
  *
  * @param programs Folder of the bundled controller and speaker (scripts/build.ts).
+ * @param frrRoot The tree whose FRR the image `frr` runs; the machine's own when absent.
  */
-export function defaultImages(programs: string): ImageTable {
+export function defaultImages(programs: string, frrRoot?: string): ImageTable {
   const repository = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "");
   const node = nodeBinary(repository);
   const program = (name: string): Image => ({
@@ -35,6 +36,7 @@ export function defaultImages(programs: string): ImageTable {
     controller: program("controller"),
     speaker: program("speaker"),
     frr: {
+      ...(frrRoot === undefined ? {} : { root: frrRoot }),
       entrypoint: ["/usr/lib/frr/docker-start"],
       mounts: [repository],
       links: {

@@ -1,4 +1,5 @@
 import { lstatSync, readFileSync } from "node:fs";
+import path from "node:path";
 import type { Image } from "./types.ts";
 
 /** What of this machine must not or must be seen from inside a container. */
@@ -13,9 +14,9 @@ export function hiddenDirectories(runDir: string, image: Image): string[] {
   return !shownAgain && hidden.some((dir) => isBelow(runDir, dir)) ? hidden : [...hidden, runDir];
 }
 
-/** Primary groups by uid. */
-export function primaryGroups(): ReadonlyMap<number, number> {
-  const lines = readFileSync("/etc/passwd", "utf8").split("\n").filter(Boolean);
+/** Primary groups by uid, as an image's root has them. */
+export function primaryGroups({ root = "/" }: Image): ReadonlyMap<number, number> {
+  const lines = readFileSync(path.join(root, "etc/passwd"), "utf8").split("\n").filter(Boolean);
   return new Map(
     lines.map((line) => {
       const [, , uid, gid] = line.split(":");

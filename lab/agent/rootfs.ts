@@ -4,7 +4,7 @@ import { command } from "./command.ts";
 import type { Image } from "./types.ts";
 
 /**
- * Mounts a container's root: the machine's root below, read-only, and a layer of its own above.
+ * Mounts a container's root: the image's below (the machine's own, if it has none), read-only, and a layer of its own above.
  * Other file systems of the machine do not shine through, since an overlay does not cross mounts.
  */
 export async function mountRoot(dir: string, image: Image): Promise<string> {
@@ -22,7 +22,8 @@ export async function mountRoot(dir: string, image: Image): Promise<string> {
     await mkdir(path.join(upper, path.dirname(file)), { recursive: true });
     await symlink(target, path.join(upper, file));
   }
-  await command("mount", ["-t", "overlay", "lab-root", "-o", `lowerdir=/,upperdir=${upper},workdir=${work}`, root]);
+  const layers = `lowerdir=${image.root ?? "/"},upperdir=${upper},workdir=${work}`;
+  await command("mount", ["-t", "overlay", "lab-root", "-o", layers, root]);
   return root;
 }
 

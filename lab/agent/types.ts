@@ -13,16 +13,18 @@ export interface LabNode {
   readonly podCIDRs: readonly string[];
 }
 
-/** What runs for an image's name: a program of this machine, seen from a copy-on-write view of the machine's root. */
+/** What runs for an image's name: a program of this machine, seen from a copy-on-write view of a root. */
 export interface Image {
+  /** The tree that is the root; the machine's own when absent. */
+  readonly root?: string;
   readonly entrypoint: readonly string[];
   readonly cmd?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Paths of the machine that must be visible, read-only, though a pod's view of the root may hide them. */
   readonly mounts?: readonly string[];
-  /** Files laid over the machine's root, by absolute path. */
+  /** Files laid over the root, by absolute path. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Symbolic links laid over the machine's root: target by absolute path. */
+  /** Symbolic links laid over the root: target by absolute path. */
   readonly links?: Readonly<Record<string, string>>;
   /** uid when the pod names none; 0 when absent. */
   readonly user?: number;
