@@ -25,7 +25,8 @@ export interface Entry {
  * and not before, since the write may fail. So is one that a pass gave, while the status may be on its way. Last,
  * those who have nothing get back what they last had, before anybody new is served.
  *
- * Differs: where one address of two is no longer allowed, MetalLB takes away both.
+ * Differs: where one address of two is no longer allowed, MetalLB takes away both. What is given up it gives to the next
+ * at once, and of two that can't share any longer the one that it looks at later has to go.
  */
 export function keep(market: Market, entries: readonly Entry[]): void {
   const ordered = entries.toSorted(byConstancy);
@@ -56,7 +57,11 @@ function keepGiven(market: Market, { wish, remembered }: Entry): void {
   if (kept.length > 0) market.ledger.hold(wish.claim, kept);
 }
 
-/** Differs: MetalLB takes over an edited status where the addresses in it are free. */
+/**
+ * Keeps what only the status says.
+ *
+ * Differs: MetalLB takes over an edited status where the addresses in it are free.
+ */
 function keepNamed(market: Market, { wish, before, named, notes }: Entry): void {
   if (hasRepeatedFamily(named)) notes.push(strangeFamilies(before));
   const held = market.ledger.heldBy(wish.key);

@@ -25,7 +25,11 @@ const byUrgency = (a: Entry, b: Entry): number => Number(isOpen(a.wish)) - Numbe
 /** Whether any address will do. */
 const isOpen = ({ requested }: Wish): boolean => requested.ok && requested.value.length === 0;
 
-/** Grants what a Service asks for, or leaves it with what it has and the reason. */
+/**
+ * Grants what a Service asks for, or leaves it with what it has and the reason.
+ *
+ * Differs: MetalLB takes away first what a Service has, so that a wish that can't be granted costs the address.
+ */
 function settle(market: Market, entry: Entry): void {
   const { wish } = entry;
   const held = market.ledger.heldBy(wish.key);

@@ -45,6 +45,8 @@ const windowMs = 5;
 /**
  * The controller's loop, for one term as leader: snapshot → config → assignments → writes. `begin` is told what wakes the
  * loop, and how far it has come.
+ *
+ * Differs: during an update, MetalLB's old and new controller assign side by side, each from what it knows.
  */
 export async function serveTerm(
   context: TermContext,
