@@ -124,14 +124,13 @@ function offerOf(offer: Offer, paths: ReadonlyMap<Prefix, PathAttributes> | unde
   }
 }
 
+/** Every attribute that is set, under its own name. */
 function attributesText(attributes: PathAttributes | undefined): string {
   if (attributes === undefined) return "bug: offered, but not desired";
-  const { localPref, communities, largeCommunities } = attributes;
-  const words = [
-    ...(localPref === 0 ? [] : [`localPref ${localPref}`]),
-    ...(communities.length === 0 ? [] : [`communities ${communities.join(" ")}`]),
-    ...(largeCommunities.length === 0 ? [] : [`large ${largeCommunities.join(" ")}`]),
-  ];
+  const words = Object.entries(attributes).flatMap(([name, value]) => {
+    const text = (Array.isArray(value) ? value : [value]).join(" ");
+    return text === "" || (text === "0" && name !== "med") ? [] : [`${name} ${text}`];
+  });
   return words.length === 0 ? "no attributes" : words.join(", ");
 }
 

@@ -15,22 +15,22 @@ import { emptyTree } from "../../src/frr/tree.ts";
 import { run } from "./run.ts";
 import { readStory, type Story, type StoryStep, storyNames } from "./story.ts";
 
+const stories = storyNames.map(readStory).map((story) => ({ ...story, told: run(story) }));
+
 /** `STORIES=write` puts what comes out in place of what is expected: review it as code. */
 const isRewriting = process.env["STORIES"] === "write";
 
 test("there are at least 60 stories", () => {
-  expect(storyNames.length).toBeGreaterThanOrEqual(60);
+  expect(stories.length).toBeGreaterThanOrEqual(60);
 });
 
-test.for(storyNames)("%s", (name) => {
-  const story = readStory(name);
-  const told = run(story);
-  for (const [i, { directory }] of story.steps.entries()) meetsExpectations(directory, told[i]?.files ?? {});
+test.for(stories)("$name", ({ steps, told }) => {
+  for (const [i, { directory }] of steps.entries()) meetsExpectations(directory, told[i]?.files ?? {});
 });
 
-test.for(storyNames)("%s: what is in force costs nothing, and its commands lead to it", (name) => {
+test.for(stories)("$name: what is in force costs nothing, and its commands lead to it", ({ told }) => {
   let running = emptyTree;
-  for (const { desired, steps, wanted, secondWrites } of run(readStory(name))) {
+  for (const { desired, steps, wanted, secondWrites } of told) {
     expect(plan(desired, wanted).steps).toEqual([]);
     expect(secondWrites).toEqual([]);
     const frr = new ModelOfFrr(running);
@@ -40,19 +40,17 @@ test.for(storyNames)("%s: what is in force costs nothing, and its commands lead 
   }
 });
 
-test.for(storyNames)("%s: in whatever order the objects come", (name) => {
-  const story = readStory(name);
-  const expected = run(story).map(({ files }) => files);
+test.for(stories)("$name: in whatever order the objects come", ({ told, ...story }) => {
+  const expected = told.map(({ files }) => files);
   for (const order of [reversed, interleaved]) {
     const shuffled: Story = { ...story, steps: story.steps.map((step) => ({ ...step, objects: order(step.objects) })) };
     expect(run(shuffled).map(({ files }) => files)).toEqual(expected);
   }
 });
 
-test.for(storyNames)("%s: no password in what anyone may read", (name) => {
-  const story = readStory(name);
-  const secrets = story.steps.flatMap(({ objects }) => objects.flatMap(passwordsOf));
-  const written = story.steps.flatMap(({ directory }) => goldens(directory)).map((path) => readFileSync(path, "utf8"));
+test.for(stories)("$name: no password in what anyone may read", ({ steps }) => {
+  const secrets = steps.flatMap(({ objects }) => objects.flatMap(passwordsOf));
+  const written = steps.flatMap(({ directory }) => goldens(directory)).map((path) => readFileSync(path, "utf8"));
   for (const secret of secrets) expect(written.filter((text) => text.includes(secret))).toEqual([]);
 });
 
@@ -70,9 +68,7 @@ test("every reason for announcing nothing is told somewhere", () => {
     noLocalEndpoints: true,
     noEndpoints: true,
   };
-  const decisions = storyNames.flatMap((name) =>
-    run(readStory(name)).map(({ files }) => files["decisions.yaml"] ?? ""),
-  );
+  const decisions = stories.flatMap(({ told }) => told.map(({ files }) => files["decisions.yaml"] ?? ""));
   for (const reason of Object.keys(reasons)) {
     expect(
       decisions.some((text) => text.includes(`no: ${reason}\n`)),
@@ -82,7 +78,7 @@ test("every reason for announcing nothing is told somewhere", () => {
 });
 
 test.for([bgpPeer, bfdProfile, bgpAdvertisement, community])("every field of $kind is in some story", (kind) => {
-  const objects = storyNames.flatMap((name) => readStory(name).steps.flatMap((step) => step.objects));
+  const objects = stories.flatMap(({ steps }) => steps.flatMap((step) => step.objects));
   const specs = objects.flatMap((object) => (object.kind === kind.kind && "spec" in object ? [object.spec] : []));
   const used = new Set(specs.flatMap((spec) => Object.keys(spec as object)));
   expect(Object.keys(specFields(kind)).filter((field) => !used.has(field))).toEqual([]);
@@ -91,8 +87,7 @@ test.for([bgpPeer, bfdProfile, bgpAdvertisement, community])("every field of $ki
 test("every file has its place", () => {
   const inputs = ["story.md", "objects.yaml", "world.yaml"];
   const outputs = ["decisions.yaml", "frr.conf", "status.yaml", "commands.txt"];
-  for (const name of storyNames) {
-    const { steps } = readStory(name);
+  for (const { name, steps } of stories) {
     const files = steps.flatMap(({ directory }) => readdirSync(directory)).filter((entry) => !/^\d+$/.test(entry));
     expect(files.filter((file) => !inputs.includes(file) && !outputs.includes(file))).toEqual([]);
     expect(readdirSync(join(import.meta.dirname, name))).toContain("story.md");
