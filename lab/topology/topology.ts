@@ -48,7 +48,15 @@ const nodeAt = (instance: Instance, index: number): LabNode => ({
 });
 
 function addNamespace(netns: string): void {
-  execFileSync("ip", ["netns", "add", netns]);
+  try {
+    execFileSync("ip", ["netns", "add", netns], { stdio: ["ignore", "ignore", "pipe"] });
+  } catch (error) {
+    const said = ((error as { stderr?: Buffer }).stderr ?? "").toString().trim().split("\n").at(-1) ?? "";
+    throw new Error(
+      `this machine lets us make no network namespaces (${said}). The lab needs root with CAP_SYS_ADMIN: in a container, start it privileged.`,
+      { cause: error },
+    );
+  }
   inNetns(netns, () => {
     for (const [key, value] of SYSCTLS) writeFileSync(`/proc/sys/net/${key}`, value);
   });

@@ -85,6 +85,22 @@ test("Ctrl-C ends a lab with pods in it, and nothing is left", async () => {
   expect(remains()).toEqual([]);
 });
 
+test("Ctrl-C while it starts leaves nothing either", async () => {
+  child = spawn(process.execPath, ["lab/main.ts"], {
+    env: { ...process.env, LAB: NAME },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await until(
+    "it has begun",
+    () => existsSync(RUN_DIR),
+    (begun) => begun,
+    60,
+  );
+  child.kill("SIGINT");
+  expect(await ended(child)).toBe(0);
+  expect(remains()).toEqual([]);
+});
+
 test("a second lab of the same name is refused in one line, and does not harm the first", async () => {
   await startLab();
   expect(() => run()).toThrow(/a lab named "tlife" is running \(process \d+\)/);
@@ -126,4 +142,20 @@ test("without root it says so in one line", () => {
     output = (error as { stderr: Buffer }).stderr.toString();
   }
   expect(output.trim()).toMatch(/^lab: the lab needs root: .* Run it with sudo\.$/);
+});
+
+test("where no namespace can be made it says so in one line, and what to do", () => {
+  let output = "";
+  try {
+    execFileSync("setpriv", ["--bounding-set=-sys_admin", "--inh-caps=-sys_admin", process.execPath, "lab/main.ts"], {
+      env: { ...process.env, LAB: NAME },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+  } catch (error) {
+    output = (error as { stderr: Buffer }).stderr.toString();
+  }
+  expect(output.trim()).toMatch(
+    /^lab: this machine lets us make no network namespaces \(.*\)\. The lab needs root with CAP_SYS_ADMIN: .*$/,
+  );
+  expect(remains()).toEqual([]);
 });
