@@ -8,7 +8,8 @@ import { Announcing, servicesFrom, worldWith } from "../tests/network/announcing
 import { configureRouter, Frr } from "../tests/network/frr.ts";
 import { eventually, Network } from "../tests/network/network.ts";
 import { bgpAdvertisement, peer, pool } from "../tests/objects.ts";
-import { Cluster, namespace } from "../tests/programs/cluster.ts";
+import { Cluster } from "../tests/programs/cluster.ts";
+import { addService, addServices, setAddress, setUpWorld, statuses } from "../tests/programs/many-services.ts";
 import type { Row } from "./bench.ts";
 
 /**
@@ -44,14 +45,15 @@ async function events(): Promise<Row[]> {
   await using network = new Network("bench-", 1);
   const { node, router } = await wireOf(network);
   await using cluster = await Cluster.start();
-  await setUp(cluster);
+  await setUpWorld(cluster);
   const args = [`--frr-socket-dir=${node.socketDir}`, "--health-probe-port=47472", "--port=0"];
   const speaker = cluster.run("speaker", args, { METALLB_NODE_NAME: "n1", METALLB_POD_NAME: "speaker-n1" });
   const measured: Measured[] = [];
   for (const [i, size] of sizes.entries()) {
-    await grow(cluster, sizes[i - 1] ?? 0, size);
+    await addServices(cluster, sizes[i - 1] ?? 0, size);
     await eventually(`${size} routes`, async () => (await router.tableSize()) === size, 120_000);
     await eventually(`${size} statuses`, () => statuses(cluster) === size, 240_000);
+    await quiet(cluster);
     measured.push(await measure({ cluster, node, router, size }));
   }
   speaker.process.kill();
@@ -80,13 +82,14 @@ async function measure({ cluster, node, router, size }: Place): Promise<Measured
   const [add, remove, typedAdd, typedRemove] = [[], [], [], []] as number[][];
   for (let i = 0; i < samplesEach; i++) {
     const { name, ip } = probeOf(size, i);
-    await withEndpoint(cluster, name);
+    await addService(cluster, name);
     add?.push(await until(router, `${ip}/32`, true, () => setAddress(cluster, name, ip)));
     await settled(cluster, size + 1);
-    typedAdd?.push(await until(router, typed, true, () => node.vty("bgpd", `network ${typed} ${suffix}`)));
     remove?.push(await until(router, `${ip}/32`, false, () => setAddress(cluster, name, undefined)));
     await settled(cluster, size);
-    typedRemove?.push(await until(router, typed, false, () => node.vty("bgpd", `no network ${typed} ${suffix}`)));
+    // Back to back: the speaker looks for lines of others once a minute.
+    typedAdd?.push(await until(router, typed, true, () => node.vty("bgpd", `network ${typed} ${suffix}`)));
+    typedRemove?.push(await until(router, typed, false, () => node.vty("bgpd", `no network ${typed}`)));
     await wait(50);
   }
   await node.vty("bgpd", "end");
@@ -107,14 +110,20 @@ async function until(router: Frr, prefix: string, is: boolean, event: () => Prom
   return performance.now() - start;
 }
 
+/** Until the speaker has written its last event about the Services that came. */
+async function quiet(cluster: Cluster): Promise<void> {
+  let before = -1;
+  for (let now = 0; now !== before; now = cluster.plane.api.list({ group: "", resource: "events" }).length) {
+    before = now;
+    await wait(1_500);
+  }
+}
+
 /** What the last event set off has come to its end. */
 async function settled(cluster: Cluster, count: number): Promise<void> {
   await eventually("the status is told", () => statuses(cluster) === count);
   await wait(100);
 }
-
-const statuses = (cluster: Cluster): number =>
-  cluster.plane.api.list({ group: "metallb.io", resource: "servicebgpstatuses" }, { namespace }).length;
 
 function rowsOf({ size, add, remove, typedAdd, typedRemove }: Measured): Row[] {
   const row = (what: string, ours: readonly number[], floor: readonly number[]): Row[] => [
@@ -137,43 +146,6 @@ function rowsOf({ size, add, remove, typedAdd, typedRemove }: Measured): Row[] {
 }
 
 const median = (of: readonly number[]): number => of.toSorted((a, b) => a - b)[of.length >> 1] ?? 0;
-
-const metallb = (kind: string, name: string, spec: object, version = "v1beta1") => ({
-  apiVersion: `metallb.io/${version}`,
-  kind,
-  metadata: { name, namespace },
-  spec,
-});
-
-async function setUp(cluster: Cluster): Promise<void> {
-  const node = { apiVersion: "v1", kind: "Node", metadata: { name: "n1" } };
-  await cluster.plane.api.create({ group: "", resource: "nodes" }, node);
-  await cluster.pod("speaker-n1");
-  await cluster.pool("all", "10.100.0.0/16", "10.200.0.0/16");
-  const session = { myASN: 64513, peerASN: 64512, peerAddress: "10.0.1.1", connectTime: "1s" };
-  await cluster.create("bgppeers", metallb("BGPPeer", "router", session, "v1beta2"));
-  await cluster.create("bgpadvertisements", metallb("BGPAdvertisement", "all", { communities: ["64512:100"] }));
-}
-
-async function grow(cluster: Cluster, from: number, to: number): Promise<void> {
-  for (let i = from; i < to; i++) {
-    await withEndpoint(cluster, `s${i}`);
-    await setAddress(cluster, `s${i}`, `10.100.${i >> 8}.${i & 255}`);
-  }
-}
-
-async function withEndpoint(cluster: Cluster, name: string): Promise<void> {
-  await cluster.service(name);
-  await cluster.slice(name, "n1");
-}
-
-async function setAddress(cluster: Cluster, name: string, ip: string | undefined): Promise<void> {
-  const services = { group: "", resource: "services" };
-  const object = cluster.plane.api.get(services, "default", name);
-  if (object === undefined) throw new Error(`bug: no Service ${name}`);
-  const status = { loadBalancer: ip === undefined ? {} : { ingress: [{ ip }] } };
-  await cluster.plane.api.update(services, { ...object, status }, { subresource: "status" });
-}
 
 const worldOf = (count: number): Snapshot =>
   worldWith(servicesFrom("s", "10.100.0.0", count), {
