@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BgpDesired } from "../../src/announce/desired.ts";
-import { createFrrBackend } from "../../src/backends/frr/backend.ts";
+import { createFrrBackend, type FrrBackend } from "../../src/backends/frr/backend.ts";
 import { generations } from "../../src/backends/frr/testing/generations.ts";
 import { Rig } from "../../src/backends/frr/testing/rig.ts";
 import type { Tree } from "../../src/frr/tree.ts";
@@ -18,30 +18,24 @@ const daemons = ["zebra", "bgpd", "bfdd"] as const;
  */
 describe.each(generations)("stories on FRR $release", (generation) => {
   let rig: Rig;
-  const apply = async (desired: BgpDesired): Promise<void> => {
-    const backend = createFrrBackend({ socketDir: rig.socketDir("node") });
-    try {
-      await backend.apply(desired, patience);
-    } finally {
-      await backend.close();
-    }
-  };
+  let backend: FrrBackend;
   beforeAll(async () => {
     rig = await Rig.start(generation);
+    backend = createFrrBackend({ socketDir: rig.socketDir("node") });
     for (const daemon of daemons) await rig.vty("node", daemon, "configure terminal", "log commands", "end");
   });
   afterAll(async () => {
+    await backend?.close();
     await rig?.[Symbol.asyncDispose]();
   });
 
   test.for(storyNames)("%s", async (name) => {
-    await apply(nothing);
+    await backend.apply(nothing, patience);
     for (const { desired, wanted } of run(readStory(name))) {
-      await apply(desired);
+      await backend.apply(desired, patience);
       expect(shape(await rig.running())).toEqual(shape(wanted));
       const before = commands(rig);
-      // By one that has just started, and knows only what FRR says.
-      await apply(desired);
+      await applyAfresh(rig, desired);
       await rig.running();
       expect(commands(rig)).toEqual(before);
     }
@@ -53,6 +47,16 @@ describe.each(generations)("stories on FRR $release", (generation) => {
 });
 
 const nothing: BgpDesired = { routers: [], bfdProfiles: [] };
+
+/** As a speaker that has just started, and knows only what FRR says. */
+async function applyAfresh(rig: Rig, desired: BgpDesired): Promise<void> {
+  const backend = createFrrBackend({ socketDir: rig.socketDir("node") });
+  try {
+    await backend.apply(desired, patience);
+  } finally {
+    await backend.close();
+  }
+}
 
 /** Without empty contexts: FRR keeps printing `bfd` once it was opened, and a router without prefixes prints none. */
 const shape = ({ bfdd, networks, ...blocks }: Tree): Tree => ({
