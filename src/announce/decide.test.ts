@@ -206,7 +206,12 @@ describe("paths (frr-config.md §4.1)", () => {
     expect(pathsOf([service("s")], [a, b])).toEqual([
       {
         prefix: "10.100.0.1/32",
-        attributes: { localPref: 50, communities: ["100:1", "65000:2", "65000:10"], largeCommunities: ["1:2:3"] },
+        attributes: {
+          localPref: 50,
+          asPathPrepend: 0,
+          communities: ["100:1", "65000:2", "65000:10"],
+          largeCommunities: ["1:2:3"],
+        },
         services: ["default/s"],
       },
     ]);
@@ -215,6 +220,22 @@ describe("paths (frr-config.md §4.1)", () => {
   test("should two local preferences ever meet, the higher one wins", () => {
     const both = [advertisement("a", { localPref: 50 }), advertisement("b", { localPref: 100 })];
     expect(pathsOf([service("s")], both)?.[0]?.attributes.localPref).toBe(100);
+  });
+
+  test("the most prepending and the lowest MED that is set win, whatever the order", () => {
+    const both = [
+      advertisement("a", { asPathPrepend: 1, med: 20 }),
+      advertisement("b", { asPathPrepend: 3, med: 5 }),
+      advertisement("c"),
+    ];
+    const expected = { asPathPrepend: 3, med: 5 };
+    expect(pathsOf([service("s")], both)?.[0]?.attributes).toMatchObject(expected);
+    expect(pathsOf([service("s")], both.toReversed())?.[0]?.attributes).toMatchObject(expected);
+  });
+
+  test("a MED of 0 is set, one that is absent isn't", () => {
+    expect(pathsOf([service("s")], [advertisement("a", { med: 0 })])?.[0]?.attributes.med).toBe(0);
+    expect(pathsOf([service("s")], [advertisement("a")])?.[0]?.attributes).not.toHaveProperty("med");
   });
 
   test("Services in one aggregate make one path, which names them all", () => {

@@ -1,4 +1,4 @@
-import type { BfdParameters, Asn, LargeCommunity, Peer, StandardCommunity } from "../config/config.ts";
+import type { BfdParameters, Asn, BgpPolicy, Peer } from "../config/config.ts";
 import type { Address } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 
@@ -31,12 +31,19 @@ export interface Path {
   readonly services: readonly string[];
 }
 
-/** Lists sorted, without duplicates; 0 means not set. */
-export interface PathAttributes {
-  readonly localPref: number;
-  readonly communities: readonly StandardCommunity[];
-  readonly largeCommunities: readonly LargeCommunity[];
-}
+/** What a policy says besides its attributes: which prefixes, from where, to whom. */
+type Scope =
+  | "name"
+  | "ref"
+  | "pools"
+  | "peers"
+  | "nodes"
+  | "aggregationLength"
+  | "aggregationLengthV6"
+  | "serviceSelectors";
+
+/** A policy's attributes under its own names. Lists sorted, without duplicates; 0 means not set, but for `med`. */
+export interface PathAttributes extends Omit<BgpPolicy, Scope> {}
 
 /** What the routing daemon says. Never computed from `BgpDesired`. */
 export interface BgpObserved {

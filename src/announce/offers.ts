@@ -130,14 +130,18 @@ function contribute(paths: Map<Prefix, Contribution>, prefix: Prefix, policy: Bg
 }
 
 /**
- * One path from several policies: the union of their communities. Their local preferences agree, or one is unset.
+ * One path from several policies: the union of their communities, the most prepending, the lowest MED that is set. Their
+ * local preferences agree, or one is unset.
  *
  * Differs: should two ever be set, the higher one wins; in MetalLB the one whose text sorts last (50 before 100).
  * @see MetalLB internal/bgp/frr, frr-config.md §4.1
  */
 function mergeAttributes(policies: readonly BgpPolicy[]): PathAttributes {
+  const meds = policies.flatMap(({ med }) => med ?? []);
   return {
     localPref: Math.max(0, ...policies.map((policy) => policy.localPref)),
+    asPathPrepend: Math.max(0, ...policies.map((policy) => policy.asPathPrepend)),
+    ...(meds.length > 0 && { med: Math.min(...meds) }),
     communities: union(policies.map((policy) => policy.communities)),
     largeCommunities: union(policies.map((policy) => policy.largeCommunities)),
   };

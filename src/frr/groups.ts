@@ -1,7 +1,8 @@
 import type { PathAttributes, Router } from "../announce/desired.ts";
+import type { Asn } from "../net/asn.ts";
 import { type Prefix, prefixFamily } from "../net/prefix.ts";
 import { compareText, sortedBy } from "../std/order.ts";
-import { familiesOf, neighborOf, outboundMap } from "./render/neighbor.ts";
+import { familiesOf, neighborOf, outboundMap, prependedAsn } from "./render/neighbor.ts";
 import { type Block, plainLines, readRouterLine, suffixGroup, type Tree } from "./tree.ts";
 
 /**
@@ -24,12 +25,37 @@ export type Recipe = string;
 /** Route-map sequence numbers end at 65535, which is the map's closing deny. */
 const lastNumber = 65_534;
 
-export function recipeOf({ localPref, communities, largeCommunities }: PathAttributes): Recipe {
-  const lines: string[] = [];
-  if (communities.length > 0) lines.push(`set community ${communities.join(" ")}`);
-  if (largeCommunities.length > 0) lines.push(`set large-community ${largeCommunities.join(" ")}`);
-  if (localPref !== 0) lines.push(`set local-preference ${localPref}`);
-  return lines.join("\n");
+/** @param prepended see `prependedAsn` */
+export function recipeOf(attributes: PathAttributes, prepended: Asn | undefined): Recipe {
+  const lines = attributeOrder.map((name) => attributeLine(name, attributes, prepended));
+  return lines.filter((line) => line !== undefined).join("\n");
+}
+
+type AttributeLine<A extends keyof PathAttributes> = (
+  value: NonNullable<PathAttributes[A]>,
+  prepended: Asn | undefined,
+) => string | undefined;
+
+/** Every attribute, in the alphabetical order of the lines: one left out doesn't compile. */
+const attributeLines: { readonly [A in keyof Required<PathAttributes>]: AttributeLine<A> } = {
+  asPathPrepend: (times, asn) =>
+    times === 0 || asn === undefined ? undefined : `set as-path prepend ${Array(times).fill(asn).join(" ")}`,
+  communities: (list) => (list.length === 0 ? undefined : `set community ${list.join(" ")}`),
+  largeCommunities: (list) => (list.length === 0 ? undefined : `set large-community ${list.join(" ")}`),
+  localPref: (value) => (value === 0 ? undefined : `set local-preference ${value}`),
+  med: (value) => `set metric ${value}`,
+};
+
+const attributeOrder = Object.keys(attributeLines) as readonly (keyof PathAttributes)[];
+
+function attributeLine<A extends keyof PathAttributes>(
+  name: A,
+  attributes: PathAttributes,
+  prepended: Asn | undefined,
+): string | undefined {
+  const line: AttributeLine<A> = attributeLines[name];
+  const value = attributes[name];
+  return value === undefined || value === null ? undefined : line(value, prepended);
 }
 
 /**
@@ -154,9 +180,10 @@ function matrixOf({ vrf, peers }: Router): WantedGroup[] {
   const rowOf = new Map<Prefix, number>();
   for (const [i, { peer, paths }] of peers.entries()) {
     const carried = familiesOf(peer);
+    const prepended = prependedAsn(peer);
     for (const { prefix, attributes } of paths) {
       if (carried.length < 2 && !carried.includes(prefixFamily(prefix))) continue;
-      rowOf.set(prefix, rows.extend(rowOf.get(prefix) ?? 0, i, attributes));
+      rowOf.set(prefix, rows.extend(rowOf.get(prefix) ?? 0, i, attributes, prepended));
     }
   }
   const members = new Map<number, Prefix[]>();
@@ -188,17 +215,21 @@ class Rows {
   readonly #rows: (Row | undefined)[] = [undefined];
   readonly #next = new Map<number, Map<number, Map<number, number>>>();
   readonly #recipes = new Map<Recipe, number>();
-  readonly #known = new Map<PathAttributes, { readonly index: number; readonly recipe: Recipe }>();
+  /** By the AS number that is prepended. */
+  readonly #known = new Map<
+    Asn | undefined,
+    Map<PathAttributes, { readonly index: number; readonly recipe: Recipe }>
+  >();
 
   #last:
     | { readonly before: number; readonly peer: number; readonly attributes: PathAttributes; readonly row: number }
     | undefined;
 
-  extend(before: number, peer: number, attributes: PathAttributes): number {
+  extend(before: number, peer: number, attributes: PathAttributes, prepended: Asn | undefined): number {
     // Neighboring prefixes mostly are alike: the last answer spares five look-ups out of six.
     const last = this.#last;
     if (last?.before === before && last.peer === peer && last.attributes === attributes) return last.row;
-    const { index, recipe } = this.#recipe(attributes);
+    const { index, recipe } = this.#recipe(attributes, prepended);
     const byPeer = computed(this.#next, before, () => new Map<number, Map<number, number>>());
     const byRecipe = computed(byPeer, peer, () => new Map<number, number>());
     const row = computed(byRecipe, index, () => this.#rows.push({ before, peer, recipe }) - 1);
@@ -206,9 +237,10 @@ class Rows {
     return row;
   }
 
-  #recipe(attributes: PathAttributes) {
-    return computed(this.#known, attributes, () => {
-      const recipe = recipeOf(attributes);
+  #recipe(attributes: PathAttributes, prepended: Asn | undefined) {
+    const known = computed(this.#known, prepended, () => new Map());
+    return computed(known, attributes, () => {
+      const recipe = recipeOf(attributes, prepended);
       return { recipe, index: computed(this.#recipes, recipe, () => this.#recipes.size) };
     });
   }

@@ -9,7 +9,7 @@ const places: readonly RegExp[] = [
   /^(bgp router-id) /,
   /^(bgp route-map delay-timer) /,
   /^(coalesce-time) /,
-  /^(set (?:community|large-community|local-preference|tag)) /,
+  /^(set (?:as-path prepend|community|large-community|local-preference|metric|tag)) /,
   /^(match tag) /,
   /^(receive-interval|transmit-interval|detect-multiplier|minimum-ttl|echo (?:receive|transmit)-interval) /,
 ];

@@ -5,7 +5,7 @@ import type { Peer } from "../config/config.ts";
 import { compareText } from "../std/order.ts";
 import { knownGroups, recipeOf } from "./groups.ts";
 import { plan } from "./plan.ts";
-import { neighborOf } from "./render/neighbor.ts";
+import { neighborOf, prependedAsn } from "./render/neighbor.ts";
 import { render } from "./render.ts";
 import { asnOf, desiredOf, pathOf, peerOf, routerOf } from "./testing/desired.ts";
 import { ModelOfFrr, told } from "./testing/daemon.ts";
@@ -23,6 +23,7 @@ const prefixes = [
 
 const attributes = fc.record({
   localPref: fc.constantFrom(0, 100, 250),
+  asPathPrepend: fc.constantFrom(0, 2),
   communities: fc.subarray(["64512:1", "64512:2"]),
   large: fc.subarray(["1:2:3"]),
 });
@@ -122,7 +123,9 @@ function intended(value: BgpDesired): Map<string, string> {
         if (!dual && prefix.includes(":") !== neighborOf(peer).includes(":")) continue;
         all.set(
           `${vrf} ${neighborOf(peer)} ${prefix}`,
-          [...recipeOf(attrs).split("\n").filter(Boolean), "set tag 4294967295"].toSorted().join(", "),
+          [...recipeOf(attrs, prependedAsn(peer)).split("\n").filter(Boolean), "set tag 4294967295"]
+            .toSorted()
+            .join(", "),
         );
       }
     }

@@ -66,6 +66,7 @@ export const advertisement = (name: string, rest: Partial<BgpPolicy> = {}): BgpP
   aggregationLength: 32,
   aggregationLengthV6: 128,
   localPref: 0,
+  asPathPrepend: 0,
   communities: [],
   largeCommunities: [],
   ...rest,

@@ -36,6 +36,22 @@ export const bgpAdvertisement = kind({
           accepts: { minimum: 0, maximum: 4294967295 },
           doc: "LOCAL_PREF of the announcements (RFC 4271), for peers of the same AS: the highest is preferred. 0 or absent: not set.",
         }),
+        // Differs: not in MetalLB.
+        asPathPrepend: integer({
+          unset: 0,
+          format: "int32",
+          minimum: 0,
+          maximum: 10,
+          doc: "How often our AS number is put in front of the AS path once more, so that peers of another AS prefer other paths: localASN where the BGPPeer has one, else myASN. Peers of the same AS are told nothing of it, as they would take the path for a loop (RFC 4271 section 9.1.2). Of several advertisements for one prefix the highest counts. 0 or absent: not set. Not in MetalLB.",
+        }),
+        // Differs: not in MetalLB.
+        med: integer({
+          optional: true,
+          format: "int64",
+          minimum: 0,
+          maximum: 4294967295,
+          doc: "MULTI_EXIT_DISC of the announcements (RFC 4271 section 5.1.4): of paths from one neighboring AS the lowest is preferred. Of several advertisements for one prefix the lowest that is set counts. Absent: not set, which FRR sends as 0. Not in MetalLB.",
+        }),
         communities: names({
           unset: [],
           doc: "Communities of the announcements: 64512:100, large:64512:1:2, or the name of an alias in a Community.",

@@ -76,6 +76,17 @@ describe.each(generations)("FRR $release", (generation) => {
     expect(withdrawn.every((line) => line.includes("10.200.0.1/32"))).toBe(true);
   });
 
+  test("a prefix with AS numbers prepended and a MED, and without again", async () => {
+    const lined = pathOf("10.100.0.1/32", { asPathPrepend: 2, med: 4294967295 });
+    await backend.apply(announcing([lined, pathOf("10.100.0.2/32")]), patience);
+    await eventually("both routes are there", async () => (await rig.routes()).length === 2);
+    expect(await rig.route("10.100.0.1/32")).toMatchObject({ asPath: "64513 64513 64513", med: 4294967295 });
+    expect(await rig.route("10.100.0.2/32")).toMatchObject({ asPath: "64513", med: 0 });
+    await backend.apply(announcing([pathOf("10.100.0.1/32", { med: 7 }), pathOf("10.100.0.2/32")]), patience);
+    await eventually("the edit is there", async () => (await rig.route("10.100.0.1/32"))?.med === 7);
+    expect(await rig.route("10.100.0.1/32")).toMatchObject({ asPath: "64513" });
+  });
+
   test("a new peer costs no other peer an UPDATE", async () => {
     const base = numbered(50);
     await backend.apply(announcing(base), patience);

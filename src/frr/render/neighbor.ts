@@ -1,4 +1,4 @@
-import type { Peer } from "../../config/config.ts";
+import type { Asn, Peer } from "../../config/config.ts";
 import { familyOf } from "../../net/address.ts";
 import type { Family } from "../../net/address.ts";
 
@@ -77,6 +77,13 @@ function linesOf<F extends keyof Peer>(field: F, peer: Peer): readonly string[] 
   const value = peer[field];
   return rule === "structural" || value === undefined || value === null ? [] : rule(value, peer);
 }
+
+/**
+ * The AS number that `asPathPrepend` repeats: the one that the peer sees anyway. `undefined`: none, since an internal peer
+ * would take the path for a loop. RFC 4271 §9.1.2.
+ */
+export const prependedAsn = (peer: Peer): Asn | undefined =>
+  isExternal(peer) ? (peer.localASN ?? peer.myASN) : undefined;
 
 const isExternal = ({ remote, myASN }: Peer): boolean =>
   remote.kind === "dynamic" ? remote.mode === "external" : remote.asn !== myASN;

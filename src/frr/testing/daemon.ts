@@ -77,7 +77,7 @@ const single = [
   /^neighbor \S+ (local-as|port|password|update-source|ebgp-multihop|bfd profile)/,
   /^bgp router-id/,
   /^bgp route-map delay-timer/,
-  /^set (community|large-community|local-preference|tag)/,
+  /^set (as-path prepend|community|large-community|local-preference|metric|tag)/,
   /^(receive-interval|transmit-interval|detect-multiplier|minimum-ttl|echo receive-interval|echo transmit-interval)/,
 ];
 const defaults = new Set([

@@ -24,10 +24,18 @@ export function peerOf(neighbor: string, over: Partial<Peer> = {}): Peer {
 
 export function pathOf(
   prefix: string,
-  over: { localPref?: number; communities?: readonly string[]; large?: readonly string[] } = {},
+  over: {
+    localPref?: number;
+    asPathPrepend?: number;
+    med?: number;
+    communities?: readonly string[];
+    large?: readonly string[];
+  } = {},
 ): Path {
   const attributes: PathAttributes = {
     localPref: over.localPref ?? 0,
+    asPathPrepend: over.asPathPrepend ?? 0,
+    ...(over.med !== undefined && { med: over.med }),
     communities: (over.communities ?? []) as readonly StandardCommunity[],
     largeCommunities: (over.large ?? []) as readonly LargeCommunity[],
   };

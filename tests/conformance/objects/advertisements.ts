@@ -342,6 +342,64 @@ export const advertisementCases: readonly ObjectCase[] = [
     beside: [...pools, first({})],
   }),
   advertisementCase("the same LOCAL_PREF", on("v4", { localPref: 100 }), { beside: [...pools, first({})] }),
+  // AS path and MED
+  ...[0, 1, 10].map((times) =>
+    advertisementCase(
+      `our AS number ${times} times more`,
+      { asPathPrepend: times },
+      { means: { asPathPrepend: times } },
+    ),
+  ),
+  advertisementCase(
+    "our AS number once less",
+    { asPathPrepend: -1 },
+    {
+      schema: "spec.asPathPrepend in body should be greater than or equal to 0",
+      refused: "spec.asPathPrepend -1 is out of range; write a number from 0 to 10",
+    },
+  ),
+  advertisementCase(
+    "our AS number 11 times more",
+    { asPathPrepend: 11 },
+    {
+      schema: "spec.asPathPrepend in body should be less than or equal to 10",
+      refused: "spec.asPathPrepend 11 is out of range; write a number from 0 to 10",
+    },
+  ),
+  advertisementCase(
+    "AS numbers to prepend, by number",
+    { asPathPrepend: [64513, 64513] },
+    {
+      schema: "spec.asPathPrepend in body must be of type integer",
+      refused: "spec.asPathPrepend has the wrong type",
+    },
+  ),
+  advertisementCase("neither MED nor prepending", {}, { means: { asPathPrepend: 0, med: undefined } }),
+  ...[0, 50, 4294967295].map((med) => advertisementCase(`a MED of ${med}`, { med }, { means: { med } })),
+  advertisementCase(
+    "a negative MED",
+    { med: -1 },
+    {
+      schema: "spec.med in body should be greater than or equal to 0",
+      refused: "spec.med -1 is out of range; write a number from 0 to 4294967295",
+    },
+  ),
+  advertisementCase(
+    "a MED of 33 bits",
+    { med: 4294967296 },
+    {
+      schema: "spec.med in body should be less than or equal to 4294967295",
+      refused: "spec.med 4294967296 is out of range; write a number from 0 to 4294967295",
+    },
+  ),
+  advertisementCase(
+    "other prepending and another MED for the same prefixes: the highest and the lowest win",
+    on("v4", { localPref: 100, asPathPrepend: 2, med: 7 }),
+    {
+      beside: [...pools, first({ asPathPrepend: 1, med: 9 })],
+      means: { asPathPrepend: 2, med: 7 },
+    },
+  ),
   // BFD echo
   advertisementCase("IPv6 addresses for a peer with BFD echo", on("v6"), {
     beside: [...pools, ...echo],

@@ -113,6 +113,11 @@ export class Rig implements AsyncDisposable {
 
   #pidFile = (end: End, daemon: DaemonProgram): string => join(this.socketDir(end), `${daemon}.pid`);
 
+  /** Runs a program of this machine at one end; its output. */
+  exec(end: End, ...argv: readonly string[]): string {
+    return execFileSync("ip", ["netns", "exec", this.#names[end], ...argv]).toString();
+  }
+
   /** Runs commands one after another, as a person in vtysh would; the last one's output. */
   async vty(end: End, daemon: DaemonProgram, ...commands: readonly string[]): Promise<string> {
     const session = await VtySession.open({ path: join(this.socketDir(end), `${daemon}.vty`), window: 1 }, patience);
@@ -144,9 +149,16 @@ export class Rig implements AsyncDisposable {
   }
 
   /** What the router holds of a prefix; `undefined` when it has no route. */
-  async route(
-    prefix: string,
-  ): Promise<{ readonly communities: string; readonly large: string; readonly localPref: number } | undefined> {
+  async route(prefix: string): Promise<
+    | {
+        readonly communities: string;
+        readonly large: string;
+        readonly localPref: number;
+        readonly asPath: string;
+        readonly med: number | undefined;
+      }
+    | undefined
+  > {
     const family = prefix.includes(":") ? "ipv6" : "ipv4";
     const { paths } = await this.json("router", "bgpd", `show bgp ${family} unicast ${prefix} json`);
     const path = (paths as ShownPath[] | undefined)?.[0];
@@ -155,6 +167,8 @@ export class Rig implements AsyncDisposable {
       communities: path.community?.string ?? "",
       large: path.largeCommunity?.string ?? "",
       localPref: path.locPrf ?? 0,
+      asPath: path.aspath?.string ?? "",
+      med: path.metric,
     };
   }
 
@@ -184,6 +198,8 @@ interface ShownPath {
   readonly community?: { readonly string: string };
   readonly largeCommunity?: { readonly string: string };
   readonly locPrf?: number;
+  readonly aspath?: { readonly string: string };
+  readonly metric?: number;
 }
 
 const ip = (...args: readonly string[]): void =>
