@@ -4,6 +4,8 @@ export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b
 /** A sorted copy, by text. */
 export const sortedText = <T extends string>(items: Iterable<T>): T[] => [...items].sort(compareText);
 
-/** A sorted copy by the text `key` gives; equal keys keep their order. */
+/** A sorted copy by the text `key` gives, asked once for each item; equal keys keep their order. */
 export const sortedBy = <T>(items: Iterable<T>, key: (item: T) => string): T[] =>
-  [...items].sort((a, b) => compareText(key(a), key(b)));
+  Array.from(items, (item) => ({ item, key: key(item) }))
+    .sort((a, b) => compareText(a.key, b.key))
+    .map(({ item }) => item);
