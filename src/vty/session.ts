@@ -29,6 +29,16 @@ export class VtyError extends Error {
 /** A command without the secret in it. */
 const masked = (text: string): string => text.replace(/( password )\S.*/g, "$1****");
 
+/** FRR's buffer for a line is 4096 bytes; of a longer one it drops the end, or runs it as a command of its own (lib/vty.c). */
+const longestLine = 4000;
+
+/** The answer to a line that must not be sent. */
+function unsendable(command: string): Reply | undefined {
+  const bytes = Buffer.byteLength(command);
+  if (bytes <= longestLine && !/[\0\n\r]/.test(command)) return undefined;
+  return { rc: 2, output: `a line of ${bytes} bytes: FRR takes one line of at most ${longestLine}` };
+}
+
 export interface VtyOptions {
   /** Unix socket of the daemon. */
   readonly path: string;
@@ -115,12 +125,19 @@ export class VtySession {
       return await new Promise<Reply[]>((resolve, reject) => {
         if (this.#failure)
           return reject(new VtyError(codeOf(this.#failure), commands[0] ?? "", undefined, { cause: this.#failure }));
-        const replies: Reply[] = [];
-        const settle = (reply: Reply) => {
-          if (replies.push(reply) === commands.length) resolve(replies);
-        };
-        this.#waiting.push(...commands.map((command) => ({ command, settle, fail: reject })));
-        if (commands.length === 0) resolve(replies);
+        const replies: Reply[] = commands.map(unsendable).map((reply) => reply ?? { rc: 0, output: "" });
+        const sent = commands.flatMap((command, i) => (unsendable(command) === undefined ? [{ command, i }] : []));
+        let missing = sent.length;
+        if (missing === 0) return resolve(replies);
+        const pending = sent.map(({ command, i }) => ({
+          command,
+          fail: reject,
+          settle: (reply: Reply) => {
+            replies[i] = reply;
+            if (--missing === 0) resolve(replies);
+          },
+        }));
+        this.#waiting.push(...pending);
         this.#pump();
       });
     } finally {
