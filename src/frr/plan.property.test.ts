@@ -22,7 +22,7 @@ const prefixes = [
 ];
 
 const attributes = fc.record({
-  localPref: fc.constantFrom(0, 100, 250),
+  localPref: fc.constantFrom(0, 250),
   asPathPrepend: fc.constantFrom(0, 2),
   communities: fc.subarray(["64512:1", "64512:2"]),
   large: fc.subarray(["1:2:3"]),
