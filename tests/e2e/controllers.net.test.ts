@@ -96,6 +96,7 @@ const twoReady = (): Promise<unknown> =>
         "jsonpath={.status.readyReplicas}",
       ),
     (text) => text === "2",
+    120,
   );
 
 test(`${COUNT} Services while ${KILLS} leaders are killed: each has one address, and never had another`, async () => {
