@@ -11,6 +11,22 @@ test("many wake-ups in a window are one turn", async () => {
   expect(turns).toBe(2);
 });
 
+test("after a pause the first wake-up does not wait for others; the next ones do, for the window", async () => {
+  const stop = new AbortController();
+  const wake = new Wake(1000, stop.signal);
+  const turns: number[] = [];
+  wake.wake();
+  const begin = performance.now();
+  for await (const _ of wake) {
+    turns.push(performance.now() - begin);
+    if (turns.length === 1) for (const ms of [1, 20, 40]) wake.wakeIn(ms);
+    else stop.abort();
+  }
+  expect(turns).toHaveLength(2);
+  expect(turns[0]).toBeLessThan(900);
+  expect(turns[1]).toBeGreaterThan(990);
+});
+
 test("a wake-up during a turn causes another", async () => {
   const stop = new AbortController();
   const wake = new Wake(1, stop.signal);
@@ -25,18 +41,18 @@ test("a wake-up during a turn causes another", async () => {
 });
 
 test("the end is at once, while idle and within a window, and leaves no timer", async () => {
-  for (const windowMs of [1, 60_000]) {
+  for (const within of [false, true]) {
     const stop = new AbortController();
-    const wake = new Wake(windowMs, stop.signal);
-    if (windowMs > 1) wake.wake();
+    const wake = new Wake(60_000, stop.signal);
+    wake.wake();
     wake.wakeIn(60_000);
-    const loop = (async () => {
-      let turns = 0;
-      for await (const _ of wake) turns++;
-      return turns;
-    })();
-    setImmediate(() => stop.abort());
-    expect(await loop).toBe(0);
+    let turns = 0;
+    for await (const _ of wake) {
+      turns++;
+      if (within) wake.wake();
+      setImmediate(() => stop.abort());
+    }
+    expect(turns).toBe(1);
   }
 });
 

@@ -1,21 +1,24 @@
 import { monotonicMs } from "./clock.ts";
 
+/** Turns longer than this are followed by as long a rest, so that a storm of wake-ups leaves half of a core to others. */
+const LONG_TURN_MS = 25;
+
 /**
  * Wakes one loop: `for await (const _ of wake)`.
  *
- * A wake-up carries no data. Those that arrive within the window after the first, or while the loop's body runs, become
- * one turn; none is lost. The iteration ends when `signal` aborts, after the body that is running. One loop only.
+ * A wake-up carries no data. The first after a pause begins a turn at once, together with all of its own tick. Those that arrive within
+ * the window after a turn, or while it runs, become one; none is lost. The iteration ends when `signal` aborts, after the body that is running. One loop only.
  */
 export class Wake implements AsyncIterable<void> {
   readonly #windowMs: number;
   readonly #signal: AbortSignal;
   readonly #timers = new Set<NodeJS.Timeout>();
   #pending = false;
-  /** No turn begins before this: long turns don't follow each other without a pause as long. */
-  #notBefore = 0;
+  /** No turn begins before this: the window, and after a long turn a pause as long. */
+  #notBefore = Number.NEGATIVE_INFINITY;
   #resume: (() => void) | undefined;
 
-  /** `windowMs`: how long the first wake-up waits for others. */
+  /** `windowMs`: how long wake-ups are gathered after a turn. */
   constructor(windowMs: number, signal: AbortSignal) {
     this.#windowMs = windowMs;
     this.#signal = signal;
@@ -46,7 +49,8 @@ export class Wake implements AsyncIterable<void> {
       const started = monotonicMs();
       yield;
       const ended = monotonicMs();
-      this.#notBefore = ended + (ended - started);
+      const took = ended - started;
+      this.#notBefore = ended + (took > LONG_TURN_MS ? Math.max(took, this.#windowMs) : this.#windowMs);
     }
   }
 
@@ -67,7 +71,7 @@ export class Wake implements AsyncIterable<void> {
           this.#resume = undefined;
           resolve();
         },
-        Math.max(this.#windowMs, this.#notBefore - monotonicMs()),
+        Math.max(0, this.#notBefore - monotonicMs()),
       );
       this.#timers.add(timer);
       // Only the end cuts a window short: a wake-up within it is what the window is for.
