@@ -21,7 +21,8 @@ export async function rows(): Promise<readonly Row[]> {
   return [...(await events()), ...(await cold()), ...(await configFile())];
 }
 
-const sizes = [10, 100, 1_000, 10_000];
+/** With 10,000 the speaker's 10,000 status objects take minutes of the API server's time before anything can be measured. */
+const sizes = [10, 100, 1_000];
 const samplesEach = 25;
 
 /** The prefix that is typed. */
@@ -170,7 +171,7 @@ async function cold(): Promise<Row[]> {
 /** What MetalLB does: the whole configuration as a file, and FRR's own program to bring it into force. */
 async function configFile(): Promise<Row[]> {
   const found: Row[] = [];
-  for (const size of [10, 100, 1_000]) {
+  for (const size of [10, 100]) {
     await using network = new Network("bench-", 1);
     const { node, router } = await wireOf(network);
     await using announcing = new Announcing(node.socketDir);
