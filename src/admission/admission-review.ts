@@ -1,6 +1,7 @@
 import type { KubeObject } from "../api/object.ts";
 import { apiVersionOf, specFields } from "../api/kind.ts";
 import { bgpPeerV1beta1 } from "../api/kinds/bgp-peer-v1beta1.ts";
+import { deepEqual } from "../std/equal.ts";
 import { err, ok, type Result } from "../std/result.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import { type Change, judge, type Verdict } from "./judge.ts";
@@ -81,8 +82,9 @@ const heldByV1beta1 = new Set(Object.keys(specFields(bgpPeerV1beta1)));
 function lostThrough(version: unknown, { object, old }: Change & { readonly operation: "UPDATE" }): readonly string[] {
   if (object.kind !== bgpPeerV1beta1.kind || version !== bgpPeerV1beta1.version) return [];
   const now = membersOf(membersOf(object)["spec"]);
+  // What is not there may have its default already.
   const gone = Object.entries(membersOf(membersOf(old)["spec"]))
-    .filter(([name, value]) => !heldByV1beta1.has(name) && value !== false && now[name] === undefined)
+    .filter(([name, value]) => !heldByV1beta1.has(name) && value !== false && !deepEqual(value, now[name]))
     .map(([name]) => name)
     .sort();
   if (gone.length === 0) return [];

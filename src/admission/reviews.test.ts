@@ -35,9 +35,13 @@ describe("admission reviews", () => {
   });
 
   test("an update as v1beta1 says which fields it removes", () => {
-    const old = peer("p", { vrf: "red", localASN: 7, disableMP: false });
-    const request = { operation: "UPDATE", object: peer("p"), oldObject: old };
-    const warnings = ["BGPPeer p: metallb.io/v1beta1 can't hold localASN, vrf, which this update removes"];
+    const old = peer("p", { vrf: "red", localASN: 7, disableMP: false, dualStackAddressFamily: true });
+    // The API server has filled in the defaults of v1beta2.
+    const object = peer("p", { disableMP: false, dualStackAddressFamily: false });
+    const request = { operation: "UPDATE", object, oldObject: old };
+    const warnings = [
+      "BGPPeer p: metallb.io/v1beta1 can't hold dualStackAddressFamily, localASN, vrf, which this update removes",
+    ];
     expect(ask({ ...request, requestKind: { version: "v1beta1" } })).toMatchObject({
       value: { response: { warnings: [expect.stringContaining(warnings[0] ?? "")] } },
     });
