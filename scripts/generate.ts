@@ -1,9 +1,10 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
-import { crds } from "../src/api/crd.ts";
+import { allKinds, crds } from "../src/api/crd.ts";
 import { defaultNamespace } from "../src/api/names.ts";
 import { compatibilityPage } from "./compatibility-page.ts";
+import { kindRules, type Rule } from "../src/api/rbac.ts";
 import { referencePage } from "./reference-page.ts";
 
 /**
@@ -30,6 +31,7 @@ const outputs: readonly Output[] = [
     path: "charts/metallb/charts/crds/templates/crds.yaml",
     content: crdYaml(helmNamespace).replaceAll(helmNamespace, "{{ .Release.Namespace }}"),
   },
+  { path: "charts/metallb/templates/_rules.tpl", content: rulesTemplate() },
   { path: "manifests/metallb-crds.yaml", content: crdYaml(defaultNamespace) },
   { path: "docs/reference/api.md", content: `<!-- ${notice} -->\n\n${referencePage()}` },
   { path: "docs/reference/compatibility.md", content: `<!-- ${fromCode} -->\n\n${compatibilityPage(root)}` },
@@ -42,6 +44,14 @@ else await write(stale);
 function crdYaml(namespace: string): string {
   const documents = crds(namespace).map((crd) => stringify(crd, { lineWidth: 120, aliasDuplicateObjects: false }));
   return `# ${notice}\n${documents.map((document) => `---\n${document}`).join("")}`;
+}
+
+/** The chart's RBAC rules on our own kinds, for `include`. */
+function rulesTemplate(): string {
+  const { both, controller } = kindRules(allKinds.flat());
+  const define = (name: string, rules: readonly Rule[]): string =>
+    `{{- define "metallb.rules.${name}" -}}\n${stringify(rules)}{{- end }}\n`;
+  return `{{- /* ${notice} */ -}}\n${define("both", both)}\n${define("controller", controller)}`;
 }
 
 async function staleOf(all: readonly Output[]): Promise<readonly Output[]> {
