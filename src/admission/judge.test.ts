@@ -273,7 +273,7 @@ describe("warned about", () => {
       "layer 2 for pools and nodes that don't exist",
       l2Advertisement("l", { ipAddressPools: ["none"], ...selecting("z") }),
       { nodes: racks },
-      ["spec.ipAddressPools[0]", "spec.nodeSelectors match no node"],
+      ["spec.ipAddressPools[0]", "spec.nodeSelectors match no node", "no node answers ARP or NDP yet"],
     ],
     [
       "a selector that matches no namespace",

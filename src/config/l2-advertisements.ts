@@ -3,6 +3,7 @@ import type { IpAddressPool } from "../api/kinds/ip-address-pool.ts";
 import { type L2Advertisement, l2Advertisement } from "../api/kinds/l2-advertisement.ts";
 import { refOf } from "../api/object.ts";
 import { readSpec } from "../api/read.ts";
+import { warning } from "../api/rules.ts";
 import type { L2Policy, Pool } from "./config.ts";
 import { nodeWarnings, poolWarnings, selectedNodes, selectedPools } from "./selection.ts";
 import { type Candidate, openGround, settle, type Settled } from "./settle.ts";
@@ -26,6 +27,13 @@ export const settleL2Policies = (
     openGround,
   );
 
+/** Differs: nothing is announced by layer 2 yet; the object is kept, and says so. */
+const notYet = warning(
+  "spec",
+  "NotSupported",
+  "is accepted, but no node answers ARP or NDP yet: announce the addresses by a BGPAdvertisement",
+);
+
 function candidateOf(object: L2Advertisement, { nodes, pools, poolObjects }: References): Candidate<L2Policy> {
   const { value: spec, problems } = readSpec(l2Advertisement, object);
   if (!spec) return { object, value: undefined, problems };
@@ -37,6 +45,6 @@ function candidateOf(object: L2Advertisement, { nodes, pools, poolObjects }: Ref
     interfaces: spec.interfaces,
     serviceSelectors: spec.serviceSelectors,
   };
-  const suspicious = [...poolWarnings(spec, poolObjects), ...nodeWarnings(spec.nodeSelectors, nodes)];
+  const suspicious = [...poolWarnings(spec, poolObjects), ...nodeWarnings(spec.nodeSelectors, nodes), notYet];
   return { object, value, problems: [...problems, ...suspicious] };
 }

@@ -463,7 +463,7 @@ describe("advertisements", () => {
       l2Advertisement("good", { interfaces: ["eth0"], nodeSelectors: [{ matchLabels: { rack: "2" } }] }),
     ];
     const result = speaker({ pools, l2Advertisements });
-    expect(fields(result)).toEqual(["bad spec.interfaces[0] Invalid"]);
+    expect(fields(result)).toEqual(["bad spec.interfaces[0] Invalid", "good spec NotSupported"]);
     expect(only(result.config.l2Advertisements)).toMatchObject({
       pools: ["v4", "v6"],
       nodes: ["node-2"],

@@ -115,7 +115,9 @@ test("a pool's protocol becomes an advertisement that names it", () => {
     ["Community", "communities", { communities: [{ name: "x", value: "65535:65282" }] }],
   ]);
   expect(remarks(result, "lost")).toEqual([]);
-  expect(wordsOn(result.objects, "lb")).toEqual([]);
+  expect(wordsOn(result.objects, "lb")).toEqual([
+    expect.stringMatching(/^L2Advertisement l2advertisement1: .* no node answers ARP or NDP yet/),
+  ]);
 });
 
 test("names that Kubernetes doesn't take become others, and what refers to them follows", () => {

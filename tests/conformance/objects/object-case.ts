@@ -58,7 +58,18 @@ const rowOf =
 
 export const poolCase = rowOf(ipAddressPool);
 export const advertisementCase = rowOf(bgpAdvertisementKind);
-export const l2Case = rowOf(l2AdvertisementKind);
+
+/** What each that is accepted is told, until layer 2 is announced. */
+const notYet = "no node answers ARP or NDP yet";
+export const l2Case = (says: string, spec: unknown, expected: Expected = {}): ObjectCase =>
+  rowOf(l2AdvertisementKind)(
+    says,
+    spec,
+    expected.refused === undefined
+      ? { differs: "MetalLB announces it", ...expected, warns: [notYet, ...(expected.warns ?? [])] }
+      : expected,
+  );
+
 export const profileCase = rowOf(bfdProfileKind);
 export const communityCase = rowOf(communityKind);
 export const stateCase = rowOf(configurationState);
