@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sweep as sweepPods } from "./agent/sweep.ts";
-import { startTime, sweepProcesses } from "./processes.ts";
+import { namesIn, startTime, sweepProcesses } from "./processes.ts";
 
 /** Where the state of running labs lies: one folder for each, named like the lab. */
 const ROOT = "/run/metallb-ts";
@@ -41,14 +41,14 @@ export async function claimInstance(name: string): Promise<Instance> {
 
 /** Removes what labs left whose owner is gone. */
 export async function sweepDead(): Promise<void> {
-  for (const name of list(ROOT)) if (ownerOf(join(ROOT, name)) === undefined) await removeInstance(name);
+  for (const name of namesIn(ROOT)) if (ownerOf(join(ROOT, name)) === undefined) await removeInstance(name);
 }
 
 async function removeInstance(name: string): Promise<void> {
   const runDir = join(ROOT, name);
   sweepProcesses(runDir);
   await sweepPods(agentDir(runDir));
-  for (const netns of list("/run/netns")) {
+  for (const netns of namesIn("/run/netns")) {
     if (netns.startsWith(prefixOf(name))) execFileSync("ip", ["netns", "del", netns]);
   }
   rmSync(runDir, { recursive: true, force: true });
@@ -64,14 +64,6 @@ function ownerOf(runDir: string): number | undefined {
 export const agentDir = (runDir: string): string => join(runDir, "agent");
 
 const prefixOf = (name: string): string => `mlb-${name}-`;
-
-const list = (dir: string): string[] => {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return [];
-  }
-};
 
 const read = (file: string): string => {
   try {

@@ -48,7 +48,7 @@ async function stopChild(child: ChildProcess, ended: Promise<string>, graceMs: n
 /** Kills what an earlier run started and could not stop. A pid that was given to another program since is left alone. */
 export function sweepProcesses(runDir: string): void {
   const dir = join(runDir, "processes");
-  for (const file of list(dir)) {
+  for (const file of namesIn(dir)) {
     const [pid = "", started = ""] = readFileSync(join(dir, file), "utf8").split(" ");
     if (startTime(Number(pid)) === started) kill(Number(pid));
   }
@@ -81,7 +81,8 @@ function kill(pid: number): void {
   }
 }
 
-const list = (dir: string): string[] => {
+/** What a folder holds; nothing when there is none. */
+export const namesIn = (dir: string): string[] => {
   try {
     return readdirSync(dir);
   } catch {

@@ -1,5 +1,6 @@
 import type { KubeObject } from "../api/object.ts";
-import { apiVersionOf, specFields } from "../api/kind.ts";
+import { heldByV1beta1 } from "../api/conversion.ts";
+import { apiVersionOf } from "../api/kind.ts";
 import { bgpPeerV1beta1 } from "../api/kinds/bgp-peer-v1beta1.ts";
 import { deepEqual } from "../std/equal.ts";
 import { err, ok, type Result } from "../std/result.ts";
@@ -71,8 +72,6 @@ function changeOf(operation: unknown, object: unknown, old: unknown): Change | u
       return undefined;
   }
 }
-
-const heldByV1beta1 = new Set(Object.keys(specFields(bgpPeerV1beta1)));
 
 /**
  * Who writes a peer as v1beta1 takes away what that version can't hold, without seeing it.

@@ -39,7 +39,8 @@ export function toV1beta1(peer: BgpPeer): { readonly peer: BgpPeerV1beta1; reado
   return { peer: { ...shown, spec: converted }, lost: lostFields(spec) };
 }
 
-const heldByV1beta1: ReadonlySet<string> = new Set(Object.keys(specFields(bgpPeerV1beta1)));
+/** Names of the spec's fields that v1beta1 has. */
+export const heldByV1beta1: ReadonlySet<string> = new Set(Object.keys(specFields(bgpPeerV1beta1)));
 
 /** A default is nothing to lose. */
 const lostFields = (spec: object): readonly string[] =>
