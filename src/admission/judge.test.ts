@@ -266,8 +266,14 @@ describe("warned about", () => {
     [
       "an alias that nobody gives yet",
       bgpAdvertisement("a", { communities: ["blackhole"] }),
-      {},
+      { pools: [pool("p", { addresses: ["10.0.0.0/28"] })] },
       ['spec.communities[0] "blackhole" is neither a community nor a name that a Community gives'],
+    ],
+    [
+      "every pool, before there is one",
+      bgpAdvertisement("a", {}),
+      {},
+      ["spec selects every IPAddressPool, and there is none"],
     ],
     [
       "layer 2 for pools and nodes that don't exist",

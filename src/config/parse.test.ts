@@ -473,9 +473,15 @@ describe("advertisements", () => {
 });
 
 describe("communities and BFD profiles", () => {
+  const pools = [pool("p", { addresses: ["10.0.0.0/28"] })];
+
   test("a wrong alias costs itself only", () => {
     const communities = [community("c", { good: "1:1", bad: "1:2:3", worse: "70000:1" })];
-    const result = speaker({ communities, bgpAdvertisements: [bgpAdvertisement("a", { communities: ["good"] })] });
+    const result = speaker({
+      pools,
+      communities,
+      bgpAdvertisements: [bgpAdvertisement("a", { communities: ["good"] })],
+    });
     expect(fields(result)).toEqual(["c spec.communities[1].value Invalid", "c spec.communities[2].value Invalid"]);
     expect(only(result.config.bgpAdvertisements).communities).toEqual(["1:1"]);
   });
@@ -485,7 +491,11 @@ describe("communities and BFD profiles", () => {
       community("a", { x: "1:1" }, { creationTimestamp: "2026-02-01T00:00:00Z" }),
       community("b", { x: "1:2" }, { creationTimestamp: "2026-01-01T00:00:00Z" }),
     ];
-    const result = speaker({ communities, bgpAdvertisements: [bgpAdvertisement("adv", { communities: ["x"] })] });
+    const result = speaker({
+      pools,
+      communities,
+      bgpAdvertisements: [bgpAdvertisement("adv", { communities: ["x"] })],
+    });
     expect(fields(result)).toEqual(["a spec.communities[0].name Duplicate"]);
     expect(only(result.config.bgpAdvertisements).communities).toEqual(["1:2"]);
   });

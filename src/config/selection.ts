@@ -37,7 +37,12 @@ export function poolWarnings(selection: PoolSelection, pools: readonly IpAddress
       ? []
       : [warning(`spec.ipAddressPoolSelectors[${i}]`, "MatchesNothing", "matches no IPAddressPool")],
   );
-  return [...names, ...matches];
+  const isEverything = selection.ipAddressPools.length === 0 && selection.ipAddressPoolSelectors.length === 0;
+  const nothing =
+    isEverything && pools.length === 0
+      ? [warning("spec", "MatchesNothing", "selects every IPAddressPool, and there is none")]
+      : [];
+  return [...names, ...matches, ...nothing];
 }
 
 export const unknownNames = (

@@ -1,5 +1,5 @@
 import { bfdProfile, bgpAdvertisement, community, peer, pool } from "../../objects.ts";
-import { advertisementCase, l2Case, type ObjectCase } from "./object-case.ts";
+import { advertisementCase, l2Case, loneAdvertisementCase, loneL2Case, type ObjectCase } from "./object-case.ts";
 
 const v4 = pool("v4", { addresses: ["10.0.0.0/28"] }, { labels: { tier: "gold" } });
 const v6 = pool("v6", { addresses: ["fd00::/120"] });
@@ -40,6 +40,15 @@ export const advertisementCases: readonly ObjectCase[] = [
     },
   ),
   advertisementCase("no spec is as good as an empty one", undefined, { beside: pools, means: { pools: ["v4", "v6"] } }),
+  loneAdvertisementCase(
+    "every pool, and there is none yet",
+    {},
+    {
+      warns: ["spec selects every IPAddressPool, and there is none"],
+      means: { pools: [] },
+      differs: "MetalLB says nothing",
+    },
+  ),
   advertisementCase("pools by name", on("v4"), { beside: pools, means: { pools: ["v4"] } }),
   advertisementCase("pools by label", { ipAddressPoolSelectors: gold }, { beside: pools, means: { pools: ["v4"] } }),
   advertisementCase("pools by name and by label", on("v6", { ipAddressPoolSelectors: gold }), {
@@ -413,6 +422,11 @@ export const advertisementCases: readonly ObjectCase[] = [
   advertisementCase("a field that there isn't", { pools: ["v4"] }, { schema: 'unknown field "spec.pools"' }),
 
   // layer 2
+  loneL2Case(
+    "layer 2: every pool, and there is none yet",
+    {},
+    { warns: ["spec selects every IPAddressPool, and there is none"] },
+  ),
   l2Case(
     "layer 2: nothing said",
     {},

@@ -10,6 +10,7 @@ import { l2Advertisement as l2AdvertisementKind } from "../../../src/api/kinds/l
 import { serviceBgpStatus } from "../../../src/api/kinds/service-bgp-status.ts";
 import { serviceL2Status } from "../../../src/api/kinds/service-l2-status.ts";
 import type { KubeObject } from "../../../src/api/object.ts";
+import { pool } from "../../objects.ts";
 
 /**
  * One object, and what must become of it: without any of `schema`, `refused` and `warns` it is accepted without a word.
@@ -57,11 +58,23 @@ const rowOf =
   (says: string, spec: unknown, expected: Expected = {}): ObjectCase => ({ says, kind, spec, ...expected });
 
 export const poolCase = rowOf(ipAddressPool);
-export const advertisementCase = rowOf(bgpAdvertisementKind);
+/** An advertisement in a world without a pool, unless one is `beside` it. */
+export const loneAdvertisementCase = rowOf(bgpAdvertisementKind);
+export const advertisementCase = (says: string, spec: unknown, expected: Expected = {}): ObjectCase =>
+  loneAdvertisementCase(says, spec, withPool(expected));
+
+/** What selects every pool selects nothing where there is none, and says so. */
+function withPool(expected: Expected): Expected {
+  const beside = expected.beside ?? [];
+  if (beside.some(({ kind }) => kind === "IPAddressPool")) return expected;
+  return { ...expected, beside: [pool("any", { addresses: ["10.0.0.0/24"] }), ...beside] };
+}
 
 /** What each that is accepted is told, until layer 2 is announced. */
 const notYet = "no node answers ARP or NDP yet";
 export const l2Case = (says: string, spec: unknown, expected: Expected = {}): ObjectCase =>
+  loneL2Case(says, spec, withPool(expected));
+export const loneL2Case = (says: string, spec: unknown, expected: Expected = {}): ObjectCase =>
   rowOf(l2AdvertisementKind)(
     says,
     spec,
