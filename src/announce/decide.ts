@@ -1,4 +1,4 @@
-import type { Service } from "../api/core.ts";
+import type { EndpointSlice, Service } from "../api/core.ts";
 import { keyOf, refOf } from "../api/object.ts";
 import { selectsAny } from "../api/selector.ts";
 import type { Snapshot } from "../api/snapshot.ts";
@@ -7,11 +7,12 @@ import type { BgpPolicy, Config, Pool } from "../config/config.ts";
 import { type Address, bitsOf, familyOf, parseAddress } from "../net/address.ts";
 import type { Range } from "../net/range.ts";
 import { RangeMap } from "../net/range-map.ts";
+import { deepEqual } from "../std/equal.ts";
 import { sortedBy } from "../std/order.ts";
 import type { Announced, Announcement, Withheld } from "./announcement.ts";
 import type { BgpDesired } from "./desired.ts";
 import { endpointObstacle, nodeObstacle, withheld } from "./obstacles.ts";
-import { Offers, type Reach } from "./offers.ts";
+import { Offers, type Reach, type ServiceOffers } from "./offers.ts";
 
 export interface DecideInput {
   /** This node's configuration. */
@@ -35,20 +36,96 @@ export interface Decision {
  *
  * @see MetalLB speaker/main.go, handleService; speaker/bgp_controller.go, ShouldAnnounce
  */
-export function decide(input: DecideInput): Decision {
-  const view = viewOf(input);
-  const handled = input.snapshot.services.filter(({ spec }) => (spec.loadBalancerClass ?? "") === input.lbClass);
-  const announcements = sortedBy(handled, keyOf).map((service) => ({
-    key: keyOf(service),
-    service: refOf(service),
-    decision: decideOne(view, service),
-  }));
-  return { desired: { routers: view.offers.routers(), bfdProfiles: input.config.bfdProfiles }, announcements };
+export const decide = (input: DecideInput): Decision => new Decider().decide(input);
+
+/**
+ * The same answers as `decide`, from what the last one was made of: objects never change, so a Service whose objects are the
+ * same ones is not looked at again, and what follows from it is the same object as before.
+ */
+export class Decider {
+  #view: View | undefined;
+  #entries = new Map<Service, Entry>();
+  #last: Decision | undefined;
+
+  decide(input: DecideInput): Decision {
+    const view = this.#viewFor(input);
+    const before = this.#entries;
+    const entries = new Map<Service, Entry>();
+    for (const service of input.snapshot.services) {
+      if ((service.spec.loadBalancerClass ?? "") !== input.lbClass) continue;
+      const known = before.get(service);
+      entries.set(service, known && isCurrent(known, input) ? known : entryOf(view, service, input));
+    }
+    for (const [service, entry] of before) {
+      if (entries.get(service) !== entry && entry.offered) view.offers.remove(entry.offered);
+    }
+    this.#entries = entries;
+    this.#last = decisionOf(view, entries, this.#last);
+    return this.#last;
+  }
+
+  /** Another configuration, or a node in another state, is a new beginning. */
+  #viewFor(input: DecideInput): View {
+    const next = nodeObstacleIn(input);
+    const { input: old, nodeObstacle: obstacle } = this.#view ?? {};
+    if (this.#view && old?.config === input.config && old.node === input.node && deepEqual(obstacle, next)) {
+      return this.#view;
+    }
+    this.#entries = new Map();
+    this.#view = viewOf(input, next);
+    return this.#view;
+  }
 }
+
+/** What was decided for one Service, and from what. */
+interface Entry {
+  readonly key: string;
+  readonly slices: readonly EndpointSlice[];
+  readonly announcement: Announcement;
+  readonly offered: ServiceOffers | undefined;
+}
+
+const noSlices: readonly EndpointSlice[] = [];
+
+const slicesOf = (key: string, { snapshot }: DecideInput): readonly EndpointSlice[] =>
+  snapshot.endpointSlices.get(key) ?? noSlices;
+
+const isCurrent = (entry: Entry, input: DecideInput): boolean => entry.slices === slicesOf(entry.key, input);
+
+function entryOf(view: View, service: Service, input: DecideInput): Entry {
+  const key = keyOf(service);
+  const slices = slicesOf(key, input);
+  const { decision, offered } = decideOne(view, service, slices);
+  return { key, slices, announcement: { key, service: refOf(service), decision }, offered };
+}
+
+function decisionOf(
+  { offers, input }: View,
+  entries: ReadonlyMap<Service, Entry>,
+  last: Decision | undefined,
+): Decision {
+  const { bfdProfiles } = input.config;
+  const inOrder = inOrderOfKeys([...entries.values()]).map(({ announcement }) => announcement);
+  const routers = offers.routers();
+  const { desired } = last ?? {};
+  return {
+    desired: desired?.routers === routers && desired.bfdProfiles === bfdProfiles ? desired : { routers, bfdProfiles },
+    announcements: last && sameItems(inOrder, last.announcements) ? last.announcements : inOrder,
+  };
+}
+
+/** The snapshot's own order, mostly. */
+const inOrderOfKeys = (entries: readonly Entry[]): readonly Entry[] =>
+  entries.every(({ key }, i) => i === 0 || (entries[i - 1]?.key ?? "") <= key)
+    ? entries
+    : sortedBy(entries, ({ key }) => key);
+
+const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
 
 /** What is the same for all Services. */
 interface View {
-  readonly input: DecideInput;
+  readonly input: Pick<DecideInput, "config" | "node">;
   readonly grounds: RangeMap<Ground>;
   readonly nodeObstacle: Withheld | undefined;
   readonly offers: Offers;
@@ -63,17 +140,18 @@ interface Ground extends Range {
   readonly isSelective: boolean;
 }
 
-function viewOf(input: DecideInput): View {
-  const { config, snapshot, node, ignoreExcludeLB } = input;
+function viewOf({ config, node }: DecideInput, obstacle: Withheld | undefined): View {
   return {
-    input,
+    input: { config, node },
     grounds: new RangeMap(config.pools.flatMap((pool) => groundsOf(pool, config, node))),
-    nodeObstacle: nodeObstacle(
-      snapshot.nodes.find(({ metadata }) => metadata.name === node),
-      ignoreExcludeLB,
-    ),
+    nodeObstacle: obstacle,
     offers: new Offers(config),
   };
+}
+
+function nodeObstacleIn({ snapshot, node, ignoreExcludeLB }: DecideInput): Withheld | undefined {
+  const own = snapshot.nodes.find(({ metadata }) => metadata.name === node);
+  return nodeObstacle(own, ignoreExcludeLB);
 }
 
 function groundsOf(pool: Pool, { bgpAdvertisements }: Config, node: string): Ground[] {
@@ -83,27 +161,28 @@ function groundsOf(pool: Pool, { bgpAdvertisements }: Config, node: string): Gro
   return pool.entries.map(({ range }) => ({ ...range, pool, policies: sorted, isSelective }));
 }
 
+interface Decided {
+  readonly decision: Announced | Withheld;
+  readonly offered: ServiceOffers | undefined;
+}
+
 /** The checks come in MetalLB's order, so that the reason is the one it would give. */
-function decideOne(view: View, service: Service): Announced | Withheld {
+function decideOne(view: View, service: Service, slices: readonly EndpointSlice[]): Decided {
+  const no = (decision: Withheld): Decided => ({ decision, offered: undefined });
   const addresses = assignedAddresses(service);
-  if ("reason" in addresses) return addresses;
+  if ("reason" in addresses) return no(addresses);
   const found = addresses.map((address) => ({ address, reach: reachOf(view, service, address) }));
   const reaches = found.flatMap(({ reach }) => ("reason" in reach ? [] : [reach]));
   const refused = found.flatMap(({ address, reach }) =>
     "reason" in reach ? [{ address, reason: reach.reason, message: reach.message }] : [],
   );
   const [first] = refused;
-  if (reaches.length === 0 && first) return withheld(first.reason, first.message);
-  const { snapshot, node } = view.input;
-  const key = keyOf(service);
-  const obstacle = view.nodeObstacle ?? endpointObstacle(service, snapshot.endpointSlices.get(key) ?? [], node);
-  if (obstacle) return obstacle;
-  return {
-    kind: "announced",
-    addresses: reaches.map(({ address }) => address),
-    withheld: refused,
-    offers: view.offers.add(key, reaches),
-  };
+  if (reaches.length === 0 && first) return no(withheld(first.reason, first.message));
+  const obstacle = view.nodeObstacle ?? endpointObstacle(service, slices, view.input.node);
+  if (obstacle) return no(obstacle);
+  const offered = view.offers.add(keyOf(service), reaches);
+  const announced = reaches.map(({ address }) => address);
+  return { decision: { kind: "announced", addresses: announced, withheld: refused, offers: offered.offers }, offered };
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { BgpPolicy, Config, Peer } from "../config/config.ts";
 import { type Address, bitsOf, type Family, familyOf } from "../net/address.ts";
 import { compareCommunities, type LargeCommunity, type StandardCommunity } from "../net/community.ts";
-import { type Prefix, prefixAddress, prefixLength, prefixOf } from "../net/prefix.ts";
-import { compareText, sortedText } from "../std/order.ts";
+import { comparePrefixes, type Prefix, prefixAddress, prefixLength, prefixOf } from "../net/prefix.ts";
+import { deepEqual } from "../std/equal.ts";
+import { sortedBy, sortedText } from "../std/order.ts";
 import type { Offer } from "./announcement.ts";
 import type { Path, PathAttributes, Router, RouterPeer } from "./desired.ts";
 
@@ -12,16 +13,19 @@ export interface Reach {
   readonly policies: readonly BgpPolicy[];
 }
 
-/** What one path is made of. */
+/** One address of a Service under one policy, as a part of a path. */
 interface Contribution {
-  policies: readonly BgpPolicy[];
-  readonly services: string[];
+  readonly to: PeerOffers;
+  readonly prefix: Prefix;
+  readonly service: string;
+  readonly policy: BgpPolicy;
 }
 
-interface PeerOffers {
-  readonly peer: Peer;
-  readonly families: readonly Family[];
-  readonly paths: Map<Prefix, Contribution>;
+/** What a Service was offered under: for the peers as an answer, and for `Offers` to take it back. */
+export interface ServiceOffers {
+  /** For each peer what it is offered, or why nothing. */
+  readonly offers: readonly Offer[];
+  readonly contributions: readonly Contribution[];
 }
 
 /**
@@ -32,50 +36,44 @@ interface PeerOffers {
 const carriedFamilies = ({ endpoint, dualStackAddressFamily }: Peer): readonly Family[] =>
   endpoint.kind === "interface" || dualStackAddressFamily ? ["ipv4", "ipv6"] : [familyOf(endpoint.address)];
 
-/** Collects, for each peer of the node, the paths that Services contribute to. */
+/**
+ * Collects, for each peer of the node, the paths that Services contribute to.
+ *
+ * Services come and go between two calls of `routers`, and only their paths are made anew: whatever stays the same is the same
+ * object.
+ */
 export class Offers {
   readonly #peers: readonly PeerOffers[];
   readonly #attributes = new Map<string, PathAttributes>();
-  readonly #sortKeys = new Map<Prefix, string>();
+  #routers: readonly Router[];
 
   constructor({ peers }: Config) {
-    this.#peers = peers
-      .map((peer) => ({ peer, families: carriedFamilies(peer), paths: new Map<Prefix, Contribution>() }))
-      .sort((a, b) => compareText(a.peer.name, b.peer.name));
+    this.#peers = sortedBy(peers, ({ name }) => name).map((peer) => new PeerOffers(peer));
+    const vrfs = sortedText(new Set(peers.map(({ vrf }) => vrf)));
+    this.#routers = vrfs.map((vrf) => routerOf(vrf, this.#peers));
   }
 
-  /** Offers a Service to every peer that its policies name; says for each peer what it is offered, or why nothing. */
-  add(service: string, reaches: readonly Reach[]): readonly Offer[] {
-    return this.#peers.map((to) => offerTo(to, service, reaches));
+  /** Offers a Service to every peer that its policies name. */
+  add(service: string, reaches: readonly Reach[]): ServiceOffers {
+    const contributions: Contribution[] = [];
+    const offers = this.#peers.map((to) => offerTo(to, service, reaches, contributions));
+    for (const contribution of contributions) contribution.to.add(contribution);
+    return { offers, contributions };
+  }
+
+  /** Takes back what `add` has offered. */
+  remove({ contributions }: ServiceOffers): void {
+    for (const contribution of contributions) contribution.to.remove(contribution);
   }
 
   /** One router for each VRF. Peers with nothing to be told are there too. */
   routers(): readonly Router[] {
-    const vrfs = sortedText(new Set(this.#peers.map(({ peer }) => peer.vrf)));
-    return vrfs.map((vrf) => this.#router(vrf));
-  }
-
-  /** Validation sees to it that the peers of one VRF agree on `myASN` and `routerID`. */
-  #router(vrf: string): Router {
-    const members = this.#peers.filter(({ peer }) => peer.vrf === vrf);
-    const [first] = members;
-    if (first === undefined) throw new Error(`bug: VRF "${vrf}" has no peer`);
-    const routerID = members.find(({ peer }) => peer.routerID !== undefined)?.peer.routerID;
-    return {
-      vrf,
-      myASN: first.peer.myASN,
-      ...(routerID !== undefined && { routerID }),
-      peers: members.map((member) => this.#routerPeer(member)),
-    };
-  }
-
-  #routerPeer({ peer, paths }: PeerOffers): RouterPeer {
-    const sorted = [...paths].sort(([a], [b]) => compareText(this.#sortKey(a), this.#sortKey(b)));
-    return { peer, paths: sorted.map(([prefix, contribution]) => this.#path(prefix, contribution)) };
-  }
-
-  #path(prefix: Prefix, { policies, services }: Contribution): Path {
-    return { prefix, attributes: this.#merged(policies), services };
+    const changed = this.#peers.filter((peer) => peer.update((policies) => this.#merged(policies)));
+    if (changed.length === 0) return this.#routers;
+    this.#routers = this.#routers.map((router) =>
+      changed.some(({ peer }) => peer.vrf === router.vrf) ? routerOf(router.vrf, this.#peers) : router,
+    );
+    return this.#routers;
   }
 
   /** Paths of equal policies get one and the same value. */
@@ -85,20 +83,116 @@ export class Offers {
     this.#attributes.set(key, known);
     return known;
   }
+}
 
-  /** Text that sorts as `comparePrefixes` does, made once for each prefix: reading addresses in a sort is slow. */
-  #sortKey(prefix: Prefix): string {
-    const known = this.#sortKeys.get(prefix);
-    if (known !== undefined) return known;
-    const address = prefixAddress(prefix);
-    const bits = bitsOf(address).toString(16).padStart(32, "0");
-    const key = `${familyOf(address)} ${bits} ${String(prefixLength(prefix)).padStart(3, "0")}`;
-    this.#sortKeys.set(prefix, key);
-    return key;
+/** Validation sees to it that the peers of one VRF agree on `myASN` and `routerID`. */
+function routerOf(vrf: string, peers: readonly PeerOffers[]): Router {
+  const members = peers.filter(({ peer }) => peer.vrf === vrf);
+  const [first] = members;
+  if (first === undefined) throw new Error(`bug: VRF "${vrf}" has no peer`);
+  const routerID = members.find(({ peer }) => peer.routerID !== undefined)?.peer.routerID;
+  return {
+    vrf,
+    myASN: first.peer.myASN,
+    ...(routerID !== undefined && { routerID }),
+    peers: members.map(({ offered }) => offered),
+  };
+}
+
+type Merge = (policies: readonly BgpPolicy[]) => PathAttributes;
+
+/** One peer's paths, and what each is made of. */
+class PeerOffers {
+  readonly peer: Peer;
+  readonly families: readonly Family[];
+  readonly #contributions = new Map<Prefix, readonly Contribution[]>();
+  readonly #touched = new Set<Prefix>();
+  /** As of the last `update`. */
+  offered: RouterPeer;
+
+  constructor(peer: Peer) {
+    this.peer = peer;
+    this.families = carriedFamilies(peer);
+    this.offered = { peer, paths: [] };
+  }
+
+  add(contribution: Contribution): void {
+    const { prefix } = contribution;
+    this.#contributions.set(prefix, [...(this.#contributions.get(prefix) ?? []), contribution]);
+    this.#touched.add(prefix);
+  }
+
+  remove(contribution: Contribution): void {
+    const { prefix } = contribution;
+    const others = this.#contributions.get(prefix)?.filter((one) => one !== contribution) ?? [];
+    if (others.length > 0) this.#contributions.set(prefix, others);
+    else this.#contributions.delete(prefix);
+    this.#touched.add(prefix);
+  }
+
+  /** Makes the touched paths anew. Whether any is another than before. */
+  update(merge: Merge): boolean {
+    const { paths } = this.offered;
+    const touched = [...this.#touched].map((prefix) => ({
+      prefix,
+      old: pathAt(paths, prefix),
+      next: this.#path(prefix, merge),
+    }));
+    this.#touched.clear();
+    const changed = touched.filter(({ old, next }) => !samePath(old, next));
+    if (changed.length === 0) return false;
+    const gone = new Set(changed.map(({ prefix }) => prefix));
+    const stay = paths.filter(({ prefix }) => !gone.has(prefix));
+    const made = changed.flatMap(({ next }) => next ?? []);
+    this.offered = { peer: this.peer, paths: merged(stay, made) };
+    return true;
+  }
+
+  #path(prefix: Prefix, merge: Merge): Path | undefined {
+    const parts = this.#contributions.get(prefix);
+    if (parts === undefined) return undefined;
+    const services = sortedText(new Set(parts.map(({ service }) => service)));
+    return { prefix, attributes: merge([...new Set(parts.map(({ policy }) => policy))]), services };
   }
 }
 
-function offerTo(to: PeerOffers, service: string, reaches: readonly Reach[]): Offer {
+function pathAt(paths: readonly Path[], prefix: Prefix): Path | undefined {
+  const found = paths[placeIn(paths, prefix)];
+  return found?.prefix === prefix ? found : undefined;
+}
+
+/** Equal attributes are one value, see `Offers`. */
+const samePath = (a: Path | undefined, b: Path | undefined): boolean =>
+  a?.attributes === b?.attributes && deepEqual(a?.services, b?.services);
+
+/** A few paths are put into their places; many are cheaper sorted with the others. */
+const few = 64;
+
+function merged(sorted: readonly Path[], made: readonly Path[]): readonly Path[] {
+  if (made.length > few) return sortedBy([...sorted, ...made], ({ prefix }) => sortKey(prefix));
+  const all = [...sorted];
+  for (const path of made) all.splice(placeIn(all, path.prefix), 0, path);
+  return all;
+}
+
+function placeIn(paths: readonly Path[], prefix: Prefix): number {
+  let [low, high] = [0, paths.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (comparePrefixes((paths[middle] as Path).prefix, prefix) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Text that sorts as `comparePrefixes` does: reading addresses again for each comparison of a sort is slow. */
+function sortKey(prefix: Prefix): string {
+  const address = prefixAddress(prefix);
+  const bits = bitsOf(address).toString(16).padStart(32, "0");
+  return `${familyOf(address)} ${bits} ${String(prefixLength(prefix)).padStart(3, "0")}`;
+}
+
+function offerTo(to: PeerOffers, service: string, reaches: readonly Reach[], contributions: Contribution[]): Offer {
   const { name } = to.peer;
   const prefixes: Prefix[] = [];
   let isNamed = false;
@@ -109,7 +203,7 @@ function offerTo(to: PeerOffers, service: string, reaches: readonly Reach[]): Of
       isNamed = true;
       if (!to.families.includes(family)) continue;
       const prefix = prefixOf(address, family === "ipv4" ? policy.aggregationLength : policy.aggregationLengthV6);
-      contribute(to.paths, prefix, policy, service);
+      contributions.push({ to, prefix, service, policy });
       if (!prefixes.includes(prefix)) prefixes.push(prefix);
     }
   }
@@ -117,16 +211,6 @@ function offerTo(to: PeerOffers, service: string, reaches: readonly Reach[]): Of
   if (isNamed) return { peer: name, kind: "family-not-carried", families: reaches.map((one) => familyOf(one.address)) };
   const policies = new Set(reaches.flatMap((reach) => reach.policies.map((policy) => policy.name)));
   return { peer: name, kind: "not-named", policies: sortedText(policies) };
-}
-
-function contribute(paths: Map<Prefix, Contribution>, prefix: Prefix, policy: BgpPolicy, service: string): void {
-  const path = paths.get(prefix);
-  if (path === undefined) {
-    paths.set(prefix, { policies: [policy], services: [service] });
-    return;
-  }
-  if (!path.policies.includes(policy)) path.policies = [...path.policies, policy];
-  if (path.services.at(-1) !== service) path.services.push(service);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { BgpDesired, BgpObserved } from "../announce/desired.ts";
-import { decide, type Decision } from "../announce/decide.ts";
+import { Decider, type Decision } from "../announce/decide.ts";
 import type { ConfigurationState, ServiceBgpStatus } from "../api/kinds/index.ts";
 import { eventSources, speakerStateName } from "../api/names.ts";
 import type { OwnerReference } from "../api/object.ts";
@@ -56,6 +56,7 @@ export interface AnnouncingContext {
 export async function announce(context: AnnouncingContext, wake: Wake, signal: AbortSignal): Promise<void> {
   const { node, world, isSynced, metrics, missing } = context;
   const read = configReader(node);
+  const decider = new Decider();
   const routing = new Routing(context, wake);
   const telling = new Telling(context, wake, signal);
   let before: BgpObserved | undefined;
@@ -69,7 +70,7 @@ export async function announce(context: AnnouncingContext, wake: Wake, signal: A
     }
     const { config, problems } = read(snapshot);
     const { ignoreExcludeLB, lbClass } = context;
-    const decision = decide({ config, snapshot, node, ignoreExcludeLB, lbClass });
+    const decision = decider.decide({ config, snapshot, node, ignoreExcludeLB, lbClass });
     // What ran before we said anything: so that a session's rise is told once, by the speaker that brought it about.
     before ??= await routing.observe(signal);
     const failure = await routing.apply(decision.desired, signal);

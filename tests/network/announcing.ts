@@ -1,4 +1,4 @@
-import { decide } from "../../src/announce/decide.ts";
+import { Decider } from "../../src/announce/decide.ts";
 import { service, snapshot as worldOf } from "../../src/announce/testing/world.ts";
 import type { Service } from "../../src/api/core.ts";
 import type { Snapshot } from "../../src/api/snapshot.ts";
@@ -30,6 +30,7 @@ export class Announcing implements AsyncDisposable {
   readonly #socketDir: string;
   readonly #signal = AbortSignal.timeout(900_000);
   readonly #read = configReader(node);
+  readonly #decider = new Decider();
   #backend: FrrBackend;
 
   constructor(socketDir: string) {
@@ -45,7 +46,7 @@ export class Announcing implements AsyncDisposable {
   async apply(snapshot: Snapshot): Promise<void> {
     const { config, problems } = this.#read(snapshot);
     if (problems.length > 0) throw new Error(`bug: the test's objects are wrong: ${problems[0]?.message}`);
-    const { desired } = decide({ config, snapshot, node, ignoreExcludeLB: false, lbClass: "" });
+    const { desired } = this.#decider.decide({ config, snapshot, node, ignoreExcludeLB: false, lbClass: "" });
     await this.#backend.apply(desired, this.#signal);
   }
 
