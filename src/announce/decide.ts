@@ -7,8 +7,8 @@ import type { BgpPolicy, Config, Pool } from "../config/config.ts";
 import { type Address, bitsOf, familyOf, parseAddress } from "../net/address.ts";
 import type { Range } from "../net/range.ts";
 import { RangeMap } from "../net/range-map.ts";
-import { deepEqual } from "../std/equal.ts";
-import { sortedBy } from "../std/order.ts";
+import { deepEqual, sameItems } from "../std/equal.ts";
+import { ordered, sortedBy } from "../std/order.ts";
 import type { Announced, Announcement, Withheld } from "./announcement.ts";
 import type { BgpDesired } from "./desired.ts";
 import { endpointObstacle, nodeObstacle, withheld } from "./obstacles.ts";
@@ -44,21 +44,24 @@ export const decide = (input: DecideInput): Decision => new Decider().decide(inp
  */
 export class Decider {
   #view: View | undefined;
-  #entries = new Map<Service, Entry>();
+  /** In the snapshot's order. */
+  #entries: readonly Entry[] = [];
+  #slices: DecideInput["snapshot"]["endpointSlices"] | undefined;
   #last: Decision | undefined;
 
   decide(input: DecideInput): Decision {
     const view = this.#viewFor(input);
-    const before = this.#entries;
-    const entries = new Map<Service, Entry>();
-    for (const service of input.snapshot.services) {
-      if ((service.spec.loadBalancerClass ?? "") !== input.lbClass) continue;
-      const known = before.get(service);
-      entries.set(service, known && isCurrent(known, input) ? known : entryOf(view, service, input));
-    }
-    for (const [service, entry] of before) {
-      if (entries.get(service) !== entry && entry.offered) view.offers.remove(entry.offered);
-    }
+    const services = input.snapshot.services.filter(({ spec }) => (spec.loadBalancerClass ?? "") === input.lbClass);
+    const before = matching(this.#entries, services);
+    const isSameMap = this.#slices === input.snapshot.endpointSlices;
+    this.#slices = input.snapshot.endpointSlices;
+    const entries = services.map((service, i) => {
+      const known = before.take(service, i);
+      if (known && (isSameMap || isCurrent(known, input))) return known;
+      if (known?.offered) view.offers.remove(known.offered);
+      return entryOf(view, service, input);
+    });
+    for (const { offered } of before.rest()) if (offered) view.offers.remove(offered);
     this.#entries = entries;
     this.#last = decisionOf(view, entries, this.#last);
     return this.#last;
@@ -71,7 +74,7 @@ export class Decider {
     if (this.#view && old?.config === input.config && old.node === input.node && deepEqual(obstacle, next)) {
       return this.#view;
     }
-    this.#entries = new Map();
+    this.#entries = [];
     this.#view = viewOf(input, next);
     return this.#view;
   }
@@ -79,10 +82,32 @@ export class Decider {
 
 /** What was decided for one Service, and from what. */
 interface Entry {
+  readonly service: Service;
   readonly key: string;
   readonly slices: readonly EndpointSlice[];
   readonly announcement: Announcement;
   readonly offered: ServiceOffers | undefined;
+}
+
+/** Hands out the entries of Services that are still there: by place as far as the two lists begin and end alike, which is mostly. */
+function matching(entries: readonly Entry[], services: readonly Service[]) {
+  const shift = entries.length - services.length;
+  const most = Math.min(entries.length, services.length);
+  let start = 0;
+  while (start < most && entries[start]?.service === services[start]) start++;
+  let end = services.length;
+  while (end > start && end + shift > start && entries[end + shift - 1]?.service === services[end - 1]) end--;
+  const middle = new Map(entries.slice(start, end + shift).map((entry) => [entry.service, entry]));
+  return {
+    take: (service: Service, i: number): Entry | undefined => {
+      if (i < start) return entries[i];
+      if (i >= end) return entries[i + shift];
+      const found = middle.get(service);
+      middle.delete(service);
+      return found;
+    },
+    rest: () => middle.values(),
+  };
 }
 
 const noSlices: readonly EndpointSlice[] = [];
@@ -96,16 +121,12 @@ function entryOf(view: View, service: Service, input: DecideInput): Entry {
   const key = keyOf(service);
   const slices = slicesOf(key, input);
   const { decision, offered } = decideOne(view, service, slices);
-  return { key, slices, announcement: { key, service: refOf(service), decision }, offered };
+  return { service, key, slices, announcement: { key, service: refOf(service), decision }, offered };
 }
 
-function decisionOf(
-  { offers, input }: View,
-  entries: ReadonlyMap<Service, Entry>,
-  last: Decision | undefined,
-): Decision {
+function decisionOf({ offers, input }: View, entries: readonly Entry[], last: Decision | undefined): Decision {
   const { bfdProfiles } = input.config;
-  const inOrder = inOrderOfKeys([...entries.values()]).map(({ announcement }) => announcement);
+  const inOrder = ordered(entries, ({ key }) => key).map(({ announcement }) => announcement);
   const routers = offers.routers();
   const { desired } = last ?? {};
   return {
@@ -113,15 +134,6 @@ function decisionOf(
     announcements: last && sameItems(inOrder, last.announcements) ? last.announcements : inOrder,
   };
 }
-
-/** The snapshot's own order, mostly. */
-const inOrderOfKeys = (entries: readonly Entry[]): readonly Entry[] =>
-  entries.every(({ key }, i) => i === 0 || (entries[i - 1]?.key ?? "") <= key)
-    ? entries
-    : sortedBy(entries, ({ key }) => key);
-
-const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((item, i) => item === b[i]);
 
 /** What is the same for all Services. */
 interface View {

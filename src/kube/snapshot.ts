@@ -9,6 +9,7 @@ import { labelServiceName } from "../api/names.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Log } from "../runtime/log.ts";
+import { sameItems } from "../std/equal.ts";
 import type { KubeClient, Scope } from "./client.ts";
 import { Watched } from "./follow.ts";
 import {
@@ -67,7 +68,7 @@ export class World {
     await Promise.all(this.#parts.map((part) => this.#watched[part].follow(client, log, signal)));
   }
 
-  /** The world now. A list that has not changed since the last call is the same array. */
+  /** The world now. A list that has not changed since the last call is the same array, and so are a Service's EndpointSlices. */
   snapshot(): Snapshot {
     const now = this.#watched;
     return {
@@ -88,8 +89,15 @@ export class World {
   }
 
   #slicesByService(of: readonly EndpointSlice[]): Snapshot["endpointSlices"] {
-    if (this.#slices?.of !== of) this.#slices = { of, byService: Map.groupBy(of.filter(serviceOf), keyOfService) };
-    return this.#slices.byService;
+    if (this.#slices?.of === of) return this.#slices.byService;
+    const before = this.#slices?.byService;
+    const byService = Map.groupBy(of.filter(serviceOf), keyOfService);
+    for (const [key, slices] of byService) {
+      const old = before?.get(key);
+      if (old && sameItems(old, slices)) byService.set(key, old as EndpointSlice[]);
+    }
+    this.#slices = { of, byService };
+    return byService;
   }
 }
 

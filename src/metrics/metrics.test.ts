@@ -70,11 +70,12 @@ test("the FRR families have MetalLB's names and labels, and FRR's values", async
 test("what is gone has no series", async () => {
   const registry = createRegistry();
   const set = announcedMetric(registry, "n1");
-  set([{ service: "default/web", protocol: "bgp", ip: "10.100.0.1" }]);
+  const web = { service: "default/web", protocol: "bgp", ip: "10.100.0.1" } as const;
+  set({ gone: [], come: [web] });
   expect(await ours(registry)).toEqual([
     'metallb_speaker_announced{service="default/web",protocol="bgp",node="n1",ip="10.100.0.1"} 1',
   ]);
-  set([]);
+  set({ gone: [web], come: [] });
   expect(await ours(registry)).toEqual([]);
 });
 

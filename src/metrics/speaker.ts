@@ -8,18 +8,24 @@ export interface Announced {
 }
 
 /** `metallb_speaker_announced`: what this node has decided to announce. MetalLB speaker/main.go */
-export function announcedMetric(registry: Registry, node: string): (announced: readonly Announced[]) => void {
+export function announcedMetric(registry: Registry, node: string): AnnouncedMetric {
   const gauge = new Gauge({
     name: "metallb_speaker_announced",
     help: "Services being announced from this node. This is desired state, it does not guarantee that the routing protocols have converged.",
     labelNames: ["service", "protocol", "node", "ip"],
     registers: [registry],
   });
-  return (announced) => {
-    gauge.reset();
-    for (const { service, protocol, ip } of announced) gauge.set({ service, protocol, node, ip }, 1);
+  return ({ gone, come }) => {
+    for (const { service, protocol, ip } of gone) gauge.remove({ service, protocol, node, ip });
+    for (const { service, protocol, ip } of come) gauge.set({ service, protocol, node, ip }, 1);
   };
 }
+
+/** Takes rows away, then adds some: ten thousand rows that stay cost nothing. */
+export type AnnouncedMetric = (change: {
+  readonly gone: readonly Announced[];
+  readonly come: readonly Announced[];
+}) => void;
 
 /** One session as bgpd counts it. */
 export interface SessionCounts {

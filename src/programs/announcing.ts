@@ -1,3 +1,5 @@
+import type { Announcement } from "../announce/announcement.ts";
+import { changesBetween } from "../announce/changes.ts";
 import type { BgpDesired, BgpObserved } from "../announce/desired.ts";
 import { Decider, type Decision } from "../announce/decide.ts";
 import type { ConfigurationState, ServiceBgpStatus } from "../api/kinds/index.ts";
@@ -11,7 +13,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { EventRecorder } from "../kube/events.ts";
 import type { World } from "../kube/snapshot.ts";
 import type { ClientMetrics } from "../metrics/registry.ts";
-import type { Announced } from "../metrics/speaker.ts";
+import type { Announced, AnnouncedMetric } from "../metrics/speaker.ts";
 import { Attempts } from "../runtime/attempts.ts";
 import { KeyedWork } from "../runtime/keyed-work.ts";
 import { errorText, type Log } from "../runtime/log.ts";
@@ -42,7 +44,7 @@ export interface AnnouncingContext {
   readonly backend: BgpBackend;
   readonly client: KubeClient;
   readonly performer: Performer;
-  readonly metrics: ClientMetrics & { announced(announced: readonly Announced[]): void };
+  readonly metrics: ClientMetrics & { announced: AnnouncedMetric };
   readonly log: Log;
   /** Is told after each turn. */
   readonly missing: (missing: Missing) => void;
@@ -166,7 +168,8 @@ class Telling {
   readonly #work: KeyedWork;
   readonly #reporter: Reporter;
   readonly #decisions: DecisionLog;
-  #announced: ReadonlySet<string> | undefined;
+  #announced: Set<string> | undefined;
+  #announcements: readonly Announcement[] = [];
 
   constructor(context: AnnouncingContext, wake: Wake, signal: AbortSignal) {
     const { client, node, log, metrics } = context;
@@ -185,16 +188,24 @@ class Telling {
     const { node, metrics, performer, bgpStatuses } = this.#context;
     const { config, problems, decision, before, observed } = turn;
     const { announcements } = decision;
+    const changes = changesBetween(this.#announcements, announcements);
+    this.#announcements = announcements;
     // After a start, what the speaker before announced is no news.
     const announced = this.#announced ?? new Set(bgpStatuses.items.map(serviceOf));
+    const changed = changes.flatMap(({ after }) => after ?? []);
     this.#work.want(performer.work(this.#writes(turn)));
-    this.#decisions.tell(announcements);
+    this.#decisions.tell(changes);
     this.#reporter.tellProblems(problems);
-    this.#reporter.tell(announcementEvents(node, announced, announcements));
+    this.#reporter.tell(announcementEvents(node, announced, changed));
     this.#reporter.tell(sessionEvents({ node, peers: config.peers, before, after: observed }));
     metrics.config(problems.some(({ severity }) => severity === "refused"));
-    metrics.announced(announcements.flatMap(rows));
-    this.#announced = announcedServices(announcements);
+    metrics.announced({
+      gone: changes.flatMap((change) => rows(change.before)),
+      come: changes.flatMap((change) => rows(change.after)),
+    });
+    this.#announced ??= new Set();
+    for (const { before: old } of changes) if (old) this.#announced.delete(old.key);
+    for (const key of announcedServices(changed)) this.#announced.add(key);
   }
 
   settled(): Promise<void> {
@@ -227,7 +238,8 @@ class Telling {
   }
 }
 
-function rows({ key, decision }: Decision["announcements"][number]): Announced[] {
-  if (decision.kind !== "announced") return [];
+function rows(announcement: Announcement | undefined): Announced[] {
+  if (announcement?.decision.kind !== "announced") return [];
+  const { key, decision } = announcement;
   return decision.addresses.map((ip) => ({ service: key, protocol: "bgp", ip }));
 }

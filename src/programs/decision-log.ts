@@ -1,26 +1,25 @@
 import type { Announced, Announcement, Offer } from "../announce/announcement.ts";
+import type { Change } from "../announce/changes.ts";
 import type { Log } from "../runtime/log.ts";
 
 /** One line of the log for each decision that changed: so `kubectl logs` answers why a Service is announced, or is not. */
 export class DecisionLog {
   readonly #log: Log;
-  #last: ReadonlyMap<string, Told> = new Map();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  tell(announcements: readonly Announcement[]): void {
-    const now = new Map(announcements.map((announcement) => [announcement.key, told(announcement)]));
-    for (const [service, decision] of now) this.#tellOne(service, this.#last.get(service), decision);
-    for (const [service, { isAnnounced }] of this.#last) {
-      if (isAnnounced && !now.has(service)) this.#log.info({ service, reason: "serviceDeleted" }, "service withdrawn");
+  tell(changes: readonly Change[]): void {
+    for (const { before, after } of changes) this.#tellOne(before && told(before), after && told(after), after?.key);
+    for (const { before, after } of changes) {
+      if (after !== undefined || before?.decision.kind !== "announced") continue;
+      this.#log.info({ service: before.key, reason: "serviceDeleted" }, "service withdrawn");
     }
-    this.#last = now;
   }
 
-  #tellOne(service: string, before: Told | undefined, now: Told): void {
-    if (before?.text === now.text) return;
+  #tellOne(before: Told | undefined, now: Told | undefined, service: string | undefined): void {
+    if (now === undefined || before?.text === now.text) return;
     const fields = { service, ...now.fields };
     if (now.isAnnounced) this.#log.info(fields, "service announced");
     else if (before?.isAnnounced === true) this.#log.info(fields, "service withdrawn");

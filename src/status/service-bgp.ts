@@ -8,7 +8,7 @@ import { type OwnerReference, refOf } from "../api/object.ts";
 import type { Peer } from "../config/config.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { deepEqual } from "../std/equal.ts";
-import { compareText, sortedBy } from "../std/order.ts";
+import { compareText, ordered } from "../std/order.ts";
 import type { Write } from "./write.ts";
 
 interface ServiceBgpInput {
@@ -41,50 +41,65 @@ interface Wanted {
  * @see MetalLB internal/k8s/controllers/bgp_status_controller.go
  */
 export function serviceBgpWrites(input: ServiceBgpInput): Write[] {
-  const wanted = wantedStatuses(input);
-  const kept = new Set<string>();
+  const told = toldTo(input.peers, input.observed);
+  const missing = new Map(input.announcements.map((announcement) => [announcement.key, announcement]));
   const writes: Write[] = [];
-  for (const object of sortedBy(input.existing, ({ metadata }) => metadata.name)) {
+  for (const object of ordered(input.existing, ({ metadata }) => metadata.name)) {
     const key = serviceOf(object);
-    const status = wanted.get(key);
-    if (status === undefined || kept.has(key)) {
-      writes.push({ kind: "delete", object: refOf(object) });
-      continue;
-    }
-    kept.add(key);
-    if (!deepEqual(object.status, status)) {
+    const announcement = missing.get(key);
+    const status = announcement && wantedStatus(input.node, announcement, told);
+    // Deleted from the map, too, so that of two objects for one Service only the first stays.
+    missing.delete(key);
+    if (status === undefined) writes.push({ kind: "delete", object: refOf(object) });
+    else if (!isSame(object.status, status)) {
       writes.push({ kind: "patch-status", object: refOf(object), body: { status } });
     }
   }
-  const missing = [...wanted].filter(([key]) => !kept.has(key));
-  return [...writes, ...missing.map(([, status]) => creation(input, status))];
+  const created = [...missing.values()].flatMap((one) => wantedStatus(input.node, one, told) ?? []);
+  return [...writes, ...created.map((status) => creation(input, status))];
+}
+
+function isSame(status: ServiceBgpStatus["status"], wanted: Wanted): boolean {
+  return (
+    status?.node === wanted.node &&
+    status.serviceName === wanted.serviceName &&
+    status.serviceNamespace === wanted.serviceNamespace &&
+    deepEqual(status.peers, wanted.peers)
+  );
 }
 
 /** `namespace/name` of the Service that a status object is for; its status may not have been written yet. */
 export const serviceOf = ({ metadata: { labels = {} } }: ServiceBgpStatus): string =>
   `${labels[labelStatusServiceNamespace] ?? ""}/${labels[labelStatusServiceName] ?? ""}`;
 
-function wantedStatuses({ node, peers, announcements, observed }: ServiceBgpInput): Map<string, Wanted> {
-  const told = toldTo(peers, observed);
-  const wanted = new Map<string, Wanted>();
-  for (const { key, service, decision } of announcements) {
-    if (decision.kind !== "announced") continue;
-    const names = decision.offers.flatMap((offer) =>
-      offer.kind === "offered" && offer.prefixes.some((prefix) => told.get(offer.peer)?.has(prefix))
-        ? [offer.peer]
-        : [],
-    );
-    if (names.length === 0) continue;
-    const serviceNamespace = service.namespace ?? "";
-    wanted.set(key, { node, serviceName: service.name, serviceNamespace, peers: names.sort(compareText) });
+type ToldTo = ReadonlyMap<string, ReadonlySet<Prefix>>;
+
+function wantedStatus(node: string, { service, decision }: Announcement, told: ToldTo): Wanted | undefined {
+  if (decision.kind !== "announced") return undefined;
+  const peers: string[] = [];
+  for (const offer of decision.offers) {
+    if (offer.kind !== "offered") continue;
+    const sent = told.get(offer.peer);
+    if (sent && offer.prefixes.some((prefix) => sent.has(prefix))) peers.push(offer.peer);
   }
-  return wanted;
+  if (peers.length === 0) return undefined;
+  const { name: serviceName, namespace: serviceNamespace = "" } = service;
+  return { node, serviceName, serviceNamespace, peers: peers.sort(compareText) };
 }
 
 /** What each peer really has been sent. */
-function toldTo(peers: readonly Peer[], { sessions }: BgpObserved): Map<string, ReadonlySet<Prefix>> {
-  const sent = new Map(sessions.map((session) => [`${session.vrf} ${session.neighbor}`, new Set(session.sent)]));
+function toldTo(peers: readonly Peer[], { sessions }: BgpObserved): ToldTo {
+  const sent = new Map(sessions.map((session) => [`${session.vrf} ${session.neighbor}`, setOf(session.sent)]));
   return new Map(peers.map((peer) => [peer.name, sent.get(`${peer.vrf} ${neighborOf(peer)}`) ?? new Set()]));
+}
+
+/** Sets of lists, which mostly are the same from one look to the next. */
+const sets = new WeakMap<readonly Prefix[], ReadonlySet<Prefix>>();
+
+function setOf(sent: readonly Prefix[]): ReadonlySet<Prefix> {
+  const known = sets.get(sent) ?? new Set(sent);
+  sets.set(sent, known);
+  return known;
 }
 
 /** A peer as the router names it. */

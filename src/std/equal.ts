@@ -15,3 +15,7 @@ export function deepEqual(a: unknown, b: unknown): boolean {
 }
 
 const present = (value: object): [string, unknown][] => Object.entries(value).filter(([, v]) => v !== undefined);
+
+/** Whether two lists hold the very same items. */
+export const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
