@@ -1,11 +1,14 @@
 import { readAdvertised, readAdvertisedTo, readSent, type ShownSent } from "../../frr/show.ts";
 import type { Family } from "../../net/address.ts";
 import { prefixFamily, type Prefix } from "../../net/prefix.ts";
+import { sameItems } from "../../std/equal.ts";
 import type { Daemon } from "./daemon.ts";
 import { showPrefix } from "./take.ts";
 
 /** Above this, one question for the whole table costs bgpd less than one for each prefix. */
 const fewPrefixes = 128;
+
+const none: ReadonlySet<Prefix> = new Set();
 
 /** How long a command's prefixes count as just changed: bgpd holds its queue for 50 ms, more under load. */
 const recentMs = 5_000;
@@ -13,6 +16,12 @@ const recentMs = 5_000;
 interface Known {
   readonly stamp: string;
   readonly prefixes: ReadonlySet<Prefix>;
+}
+
+/** A neighbor's tables, one for each family, and all of their prefixes. */
+interface Sent {
+  readonly tables: readonly ReadonlySet<Prefix>[];
+  readonly list: readonly Prefix[];
 }
 
 /**
@@ -26,6 +35,7 @@ export class AdjRibOut {
   readonly #bgpd: Daemon;
   readonly #now: () => number;
   #known = new Map<string, Known>();
+  #sent: ReadonlyMap<string, Sent> = new Map();
   #recent = new Map<string, { readonly prefix: Prefix; readonly vrf: string; readonly at: number }>();
 
   constructor(bgpd: Daemon, now: () => number) {
@@ -45,19 +55,28 @@ export class AdjRibOut {
   }
 
   /** `VRF NEIGHBOR` → prefixes of both families. */
-  async read(signal: AbortSignal): Promise<ReadonlyMap<string, Prefix[]>> {
+  async read(signal: AbortSignal): Promise<ReadonlyMap<string, readonly Prefix[]>> {
     const shown = readSent((await this.#bgpd.show("show bgp vrf all summary json", signal)) || "{}");
     const answers = await this.#recentAnswers(shown, signal);
     const known = new Map<string, Known>();
-    const sent = new Map<string, Prefix[]>();
+    const tables = new Map<string, ReadonlySet<Prefix>[]>();
     for (const row of shown) {
       const key = `${row.vrf} ${row.family} ${row.neighbor}`;
       const table = await this.#table(row, this.#known.get(key), answers, signal);
       known.set(key, table);
-      sent.set(`${row.vrf} ${row.neighbor}`, [...(sent.get(`${row.vrf} ${row.neighbor}`) ?? []), ...table.prefixes]);
+      const neighbor = `${row.vrf} ${row.neighbor}`;
+      tables.set(neighbor, [...(tables.get(neighbor) ?? []), table.prefixes]);
     }
     this.#known = known;
-    return sent;
+    this.#sent = new Map([...tables].map(([neighbor, of]) => [neighbor, this.#listed(neighbor, of)]));
+    return new Map([...this.#sent].map(([neighbor, { list }]) => [neighbor, list]));
+  }
+
+  /** The same list as last time when its tables are. */
+  #listed(neighbor: string, tables: readonly ReadonlySet<Prefix>[]): Sent {
+    const before = this.#sent.get(neighbor);
+    if (before && sameItems(before.tables, tables)) return before;
+    return { tables, list: tables.flatMap((table) => [...table]) };
   }
 
   async #table(
@@ -67,7 +86,7 @@ export class AdjRibOut {
     signal: AbortSignal,
   ): Promise<Known> {
     const { stamp, count } = row;
-    if (count === 0) return { stamp, prefixes: new Set() };
+    if (count === 0) return { stamp, prefixes: none };
     if (before?.stamp === stamp) return before;
     const prefixes = before && updated(before.prefixes, row, answers);
     if (prefixes?.size === count) return { stamp, prefixes };

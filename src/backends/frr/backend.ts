@@ -53,6 +53,8 @@ class FrrDriver implements FrrBackend {
   readonly #lookAgain = new Set<NodeJS.Timeout>();
   /** What each daemon runs, as acknowledged; absent when unknown. */
   readonly #running = new Map<DaemonName, Partial<Tree>>();
+  /** What was applied last without a failure, and what the daemons ran then. */
+  #inForce: { readonly desired: BgpDesired; readonly running: ReadonlyMap<DaemonName, Partial<Tree>> } | undefined;
   /** How often each daemon was lost. */
   readonly #losses = new Map<DaemonName, number>();
   #readAt = Number.NEGATIVE_INFINITY;
@@ -78,6 +80,7 @@ class FrrDriver implements FrrBackend {
     const failures = new Map<DaemonName, VtyError[]>();
     const losses = new Map(this.#losses);
     await this.#readRunning(failures, signal);
+    if (this.#isInForce(desired)) return;
     const { wanted, steps } = plan(desired, this.#tree());
     for (const step of steps) {
       const name = daemonOf(step);
@@ -91,6 +94,13 @@ class FrrDriver implements FrrBackend {
     }
     if (steps.some(changesPrefixes)) this.#ringLater();
     if (failures.size > 0) throw applyError(failures);
+    this.#inForce = { desired, running: new Map(this.#running) };
+  }
+
+  /** Whether this very value was applied last, and no daemon has been lost, or was found otherwise, since. */
+  #isInForce(desired: BgpDesired): boolean {
+    const { desired: last, running } = this.#inForce ?? {};
+    return last === desired && daemonNames.every((name) => running?.get(name) === this.#running.get(name));
   }
 
   /** Asks each daemon whose state is unknown, or too long ago; see `trustMs`. */
@@ -108,7 +118,8 @@ class FrrDriver implements FrrBackend {
 
   #learn(name: DaemonName, found: Partial<Tree>): void {
     const believed = this.#running.get(name);
-    if (believed !== undefined && !sameTree(believed, found)) {
+    if (believed !== undefined && sameTree(believed, found)) return;
+    if (believed !== undefined) {
       this.#log?.warn({ daemon: name }, "the daemon's configuration was changed by others; setting it right");
       this.#adjRibOut.forget();
     }

@@ -3,8 +3,11 @@ import { readBfd, readNeighbors, type ShownBfd, type ShownNeighbor } from "../..
 import { neighborOfLine } from "../../frr/lines.ts";
 import { type Block, readRouterLine } from "../../frr/tree.ts";
 import type { FrrCounts } from "../../metrics/speaker.ts";
+import type { Prefix } from "../../net/prefix.ts";
 import type { AdjRibOut } from "./adj-rib-out.ts";
 import type { Daemon } from "./daemon.ts";
+
+const nothing: readonly Prefix[] = [];
 
 /** Sessions as bgpd and bfdd tell them. A bfdd that is down leaves sessions without BFD. */
 export async function observeSessions(
@@ -25,7 +28,7 @@ export async function observeSessions(
         state,
         ...(downReason === undefined ? {} : { downReason }),
         ...(watched === undefined ? {} : { bfd: watched.status }),
-        sent: sent.get(`${vrf} ${neighbor}`) ?? [],
+        sent: sent.get(`${vrf} ${neighbor}`) ?? nothing,
       };
     }),
   };
