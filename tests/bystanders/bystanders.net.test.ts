@@ -16,6 +16,8 @@ import { bfdProfile, bgpAdvertisement, passwordSecret, peer, pool } from "../obj
 const first = "10.0.1.2";
 const second = "10.0.2.2";
 const third = "fd00:2::2";
+/** Those that BFD watches, by router. */
+const neighbors = [first, second];
 
 /** Ends what an edit set off: an UPDATE of this prefix comes after every UPDATE that the edit caused in the same session. */
 let fences = 0;
@@ -93,13 +95,18 @@ beforeAll(async () => {
   for (const router of routers) {
     await eventually("all routes are there", async () => (await router.routes()).length === 1_000);
   }
-  await eventually("BFD is up", async () =>
-    (await announcing.backend.observe(AbortSignal.timeout(20_000))).sessions.every(({ bfd }) => bfd === "up"),
-  );
+  await bfdIsUp();
 });
 afterAll(async () => {
   await held.disposeAsync();
 });
+
+async function bfdIsUp(): Promise<void> {
+  await eventually("BFD is up", async () => {
+    const { sessions } = await announcing.backend.observe(AbortSignal.timeout(20_000));
+    return sessions.filter(({ bfd }) => bfd === "up").length === 2;
+  });
+}
 
 interface TwoTold {
   readonly first: Told;
@@ -254,12 +261,52 @@ test("5,000 prefixes, and bgpd killed: no route leaves a router, and the tables 
     console.log(`bgpd killed with ${total} prefixes: both routers' tables whole ${ms.toFixed(0)} ms after its return`);
     expect(fewest).toBe(total);
   });
-  for (const [i, neighbor] of [first, second].entries()) {
+  for (const [i, neighbor] of neighbors.entries()) {
     const { announced, withdrawn } = recorders[i]?.told(neighbor) ?? silence;
     expect(withdrawn).toEqual([]);
     expect(new Set(announced).size).toBe(total);
     expect(kernelRoutes(`router${i + 1}`)).toBe(total);
   }
+  expect(lost.routes).toEqual([]);
+});
+
+test("bfdd killed: sessions that BFD watches end once and are whole again, others do not notice", async () => {
+  const unwatched = peer("third", { peerAddress: "fd00:2::1", connectTime: "1s", dualStackAddressFamily: true });
+  await changing({ peers: [...world.peers, unwatched] });
+  const total = world.services.length;
+  await eventually("the session without BFD has its table", () => recorders[1].told(third).announced.length >= total);
+  await bfdIsUp();
+  for (const recorder of recorders) recorder.restart();
+  await announcing.keeping(world, async () => {
+    await node.kill("bfdd");
+    await node.startDaemon("bfdd");
+    // The router's BFD hears a new session that is down (RFC 5880 §6.8.6), and its BGP follows.
+    await eventually("the routers notice", () => recorders.every((one, i) => one.told(neighbors[i] ?? "").downs === 1));
+    const ms = await eventually("both tables are whole", () => recorders.every((one) => one.ended(1)));
+    console.log(`bfdd killed: both watched sessions whole ${ms.toFixed(0)} ms after the routers noticed`);
+    await bfdIsUp();
+  });
+  const watched = recorders.map((recorder, i) => recorder.told(neighbors[i] ?? ""));
+  for (const { announced, withdrawn } of watched) {
+    expect(withdrawn).toEqual([]);
+    expect(new Set(announced).size).toBe(total);
+  }
+  expect(recorders[1].told(third)).toEqual(silence);
+  await changing({ peers: world.peers.filter(({ metadata }) => metadata.name !== "third") });
+});
+
+test("zebra killed: no route leaves a router, no session ends, and nothing is told again", async () => {
+  await using lost = LostRoutes.watch(["router1", "router2"].map((host) => network.netns(host)));
+  const killed = async (): Promise<void> => {
+    await announcing.keeping(world, async () => {
+      await node.kill("zebra");
+      await node.startDaemon("zebra");
+      await eventually("zebra has its configuration again", async () =>
+        (await node.vty("zebra", "show running-config")).includes("ip nht resolve-via-default"),
+      );
+    });
+  };
+  expect(await told(killed)).toEqual(everywhere(silence));
   expect(lost.routes).toEqual([]);
 });
 
