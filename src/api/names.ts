@@ -49,6 +49,9 @@ export const labelServiceName = "kubernetes.io/service-name";
 export const labelNode = "metallb.io/node";
 export const labelStatusServiceName = "metallb.io/service-name";
 export const labelStatusServiceNamespace = "metallb.io/service-namespace";
+/** On BGPSessionStatus, beside `labelNode`; frr-k8s has the same under `frrk8s.metallb.io/`. */
+export const labelPeer = "metallb.io/peer";
+export const labelVrf = "metallb.io/vrf";
 /** On ConfigurationState. */
 export const labelComponentType = "metallb.io/component-type";
 export const labelNodeName = "metallb.io/node-name";
@@ -57,6 +60,7 @@ export const labelNodeName = "metallb.io/node-name";
 
 export const bgpStatusNamePrefix = "bgp-";
 export const l2StatusNamePrefix = "l2-";
+export const sessionStatusNamePrefix = "session-";
 /** The controller's ConfigurationState. */
 export const controllerStateName = "controller";
 /** A speaker's ConfigurationState. */
@@ -118,6 +122,13 @@ export const ownEventReasons = {
   sessionDown: "SessionDown",
   bfdUp: "BFDUp",
   bfdDown: "BFDDown",
+  /** On a Node: a daemon of its FRR went away, or answers again. */
+  frrDaemonLost: "FRRDaemonLost",
+  frrDaemonBack: "FRRDaemonBack",
+  /** On a Node: somebody else changed FRR's configuration, and it was set right. */
+  frrDriftRepaired: "FRRDriftRepaired",
+  /** On a Node: its speaker could not reach the API server for a while. */
+  apiServerWasAway: "APIServerWasAway",
   /** The object, or its change, is not in force. */
   configurationError: "ConfigurationError",
   /** It is in force, but surely not what was meant. */
