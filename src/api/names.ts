@@ -50,8 +50,8 @@ export const labelNode = "metallb.io/node";
 export const labelStatusServiceName = "metallb.io/service-name";
 export const labelStatusServiceNamespace = "metallb.io/service-namespace";
 /** On BGPSessionStatus, beside `labelNode`; frr-k8s has the same under `frrk8s.metallb.io/`. */
-export const labelPeer = "metallb.io/peer";
-export const labelVrf = "metallb.io/vrf";
+export const ownLabelPeer = "metallb.io/peer";
+export const ownLabelVrf = "metallb.io/vrf";
 /** On ConfigurationState. */
 export const labelComponentType = "metallb.io/component-type";
 export const labelNodeName = "metallb.io/node-name";
@@ -122,15 +122,19 @@ export const ownEventReasons = {
   sessionDown: "SessionDown",
   bfdUp: "BFDUp",
   bfdDown: "BFDDown",
-  /** On a Node: a daemon of its FRR went away, or answers again. */
-  frrDaemonLost: "FRRDaemonLost",
-  frrDaemonBack: "FRRDaemonBack",
-  /** On a Node: somebody else changed FRR's configuration, and it was set right. */
-  frrDriftRepaired: "FRRDriftRepaired",
-  /** On a Node: its speaker could not reach the API server for a while. */
-  apiServerWasAway: "APIServerWasAway",
   /** The object, or its change, is not in force. */
   configurationError: "ConfigurationError",
   /** It is in force, but surely not what was meant. */
   configurationWarning: "ConfigurationWarning",
+} as const;
+
+/** Reasons of events on Nodes, of which MetalLB emits none. */
+export const nodeEventReasons = {
+  /** A daemon of its FRR went away, or answers again. */
+  frrDaemonLost: "FRRDaemonLost",
+  frrDaemonBack: "FRRDaemonBack",
+  /** Somebody else changed FRR's configuration, and it was set right. */
+  frrDriftRepaired: "FRRDriftRepaired",
+  /** Its speaker could not reach the API server for a while. */
+  apiServerWasAway: "APIServerWasAway",
 } as const;

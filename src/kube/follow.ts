@@ -2,7 +2,7 @@ import type { KubeObject } from "../api/object.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import { monotonicMs, sleep } from "../runtime/clock.ts";
 import { errorText, type Log } from "../runtime/log.ts";
-import { isGone } from "./api-error.ts";
+import { isGone, isUnanswered } from "./api-error.ts";
 import { Cache } from "./cache.ts";
 import type { KubeClient, Scope } from "./client.ts";
 import type { Resource } from "./resource.ts";
@@ -33,6 +33,8 @@ export class Watched<T extends KubeObject> {
   async follow(client: KubeClient, log: Log, signal: AbortSignal): Promise<void> {
     let version = "";
     let failures = 0;
+    /** What the log has in its last line on this: a kind that is not installed is said once. */
+    let said = "";
     while (!signal.aborted) {
       if (this.#again.signal.aborted) [version, this.#again] = ["", new AbortController()];
       const again = this.#again.signal;
@@ -46,6 +48,7 @@ export class Watched<T extends KubeObject> {
           version =
             (event.type === "BOOKMARK" ? event.resourceVersion : event.object.metadata.resourceVersion) ?? version;
           failures = 0;
+          said = "";
         }
         // A server that ends watches at once must not be asked again at once.
         if (version !== before || monotonicMs() - started > 1000) continue;
@@ -54,7 +57,10 @@ export class Watched<T extends KubeObject> {
         if (again.aborted) continue;
         if (isGone(error)) version = "";
         if (isGone(error) && failures++ === 0) continue;
-        log.warn({ kind: this.#resource.kind, error: errorText(error) }, "watch broke; will resume");
+        const fields = { kind: this.#resource.kind, error: errorText(error) };
+        if (isUnanswered(error) || fields.error === said) log.debug(fields, "watch broke; will resume");
+        else log.warn(fields, "watch broke; will resume");
+        said = fields.error;
       }
       await sleep(backoffMs(++failures, limits), until);
     }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { BgpObserved, ObservedSession } from "../announce/desired.ts";
 import { apiVersionOf } from "../api/kind.ts";
 import { type BgpSessionStatus, bgpSessionStatus } from "../api/kinds/bgp-session-status.ts";
-import { labelNode, labelPeer, labelVrf, sessionStatusNamePrefix } from "../api/names.ts";
+import { labelNode, ownLabelPeer, ownLabelVrf, sessionStatusNamePrefix } from "../api/names.ts";
 import { type ObjectMeta, type OwnerReference, refOf } from "../api/object.ts";
 import type { Problem } from "../api/problem.ts";
 import type { Peer } from "../config/config.ts";
@@ -93,7 +93,11 @@ function sessionsOf({ peers, problems, observed, failure }: BgpSessionInput): re
   return sortedBy([...known, ...left], ({ peer }) => peer);
 }
 
-function statusOf({ peer, vrf, neighbor, shown, missing }: Session, before: Status | undefined, input: BgpSessionInput) {
+function statusOf(
+  { peer, vrf, neighbor, shown, missing }: Session,
+  before: Status | undefined,
+  input: BgpSessionInput,
+) {
   const { node, nowMs } = input;
   const reason = shown ? shown.downReason : missing;
   const bgpStatus = shown?.state ?? "Unknown";
@@ -124,7 +128,8 @@ const bfdWord = (status: string | undefined): "Up" | "Down" | "N/A" =>
 
 /** FRR's reasons are a line; a refusal can be long. */
 const longestReason = 1024;
-const fitting = (text: string): string => (text.length <= longestReason ? text : `${text.slice(0, longestReason - 1)}…`);
+const fitting = (text: string): string =>
+  text.length <= longestReason ? text : `${text.slice(0, longestReason - 1)}…`;
 
 /** FRR's times are in whole seconds, and counted anew each time. */
 const alikeMs = 2_500;
@@ -145,7 +150,7 @@ const phaseOf = (state: string): "up" | "unknown" | "down" =>
   state === "Established" ? "up" : state === "Unknown" ? "unknown" : "down";
 
 /** Others may have more on it. */
-const ourLabels = [labelNode, labelPeer, labelVrf];
+const ourLabels = [labelNode, ownLabelPeer, ownLabelVrf];
 
 function updates(object: BgpSessionStatus, metadata: ObjectMeta, status: Status): PacedWrite[] {
   const { labels = {}, ownerReferences } = metadata;
@@ -202,7 +207,7 @@ function metadataOf({ peer, vrf }: Session, { node, namespace, owner }: BgpSessi
   return {
     name: `${sessionStatusNamePrefix}${digest.slice(0, 12)}`,
     namespace,
-    labels: { [labelNode]: node, ...labelled(labelPeer, peer), ...labelled(labelVrf, vrf ?? "") },
+    labels: { [labelNode]: node, ...labelled(ownLabelPeer, peer), ...labelled(ownLabelVrf, vrf ?? "") },
     ownerReferences: [owner],
   };
 }

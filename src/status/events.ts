@@ -2,7 +2,7 @@ import type { Outcome } from "../allocate/outcome.ts";
 import type { Announcement } from "../announce/announcement.ts";
 import type { BgpObserved, ObservedSession } from "../announce/desired.ts";
 import type { DaemonNews } from "../announce/news.ts";
-import { eventReasons, ownEventReasons } from "../api/names.ts";
+import { eventReasons, nodeEventReasons, ownEventReasons } from "../api/names.ts";
 import { type ObjectRef, refOf } from "../api/object.ts";
 import type { Problem } from "../api/problem.ts";
 import type { Peer } from "../config/config.ts";
@@ -133,7 +133,7 @@ export const daemonEvents = (node: ObjectRef, news: readonly DaemonNews[]): Happ
   news.map((item) => ({ object: node, ...daemonEvent(node.name, item) }));
 
 function daemonEvent(node: string, item: DaemonNews): Omit<Happening, "object"> {
-  const { frrDaemonLost, frrDaemonBack, frrDriftRepaired } = ownEventReasons;
+  const { frrDaemonLost, frrDaemonBack, frrDriftRepaired } = nodeEventReasons;
   const subject = `FRR's ${item.daemon} on node "${node}"`;
   switch (item.kind) {
     case "lost":
@@ -152,3 +152,19 @@ function daemonEvent(node: string, item: DaemonNews): Omit<Happening, "object"> 
       return exhaustive(item);
   }
 }
+
+interface Absence {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** That a node's speaker could not reach the API server for a while, on the Node object. */
+export const absenceEvents = (node: ObjectRef, absences: readonly Absence[]): Happening[] =>
+  absences.map(({ from, to }) => ({
+    object: node,
+    type: "Warning",
+    reason: nodeEventReasons.apiServerWasAway,
+    message: `the API server was away from node "${node.name}" from ${second(from)} to ${second(to)}; everything stayed announced as it was decided before`,
+  }));
+
+const second = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, "Z");
