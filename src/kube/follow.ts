@@ -32,7 +32,7 @@ export class Watched<T extends KubeObject> {
    */
   async follow(client: KubeClient, log: Log, signal: AbortSignal): Promise<void> {
     let version = "";
-    let failures = 0;
+    let [failures, gone] = [0, 0];
     /** What the log has in its last line on this: a kind that is not installed is said once. */
     let said = "";
     while (!signal.aborted) {
@@ -47,7 +47,7 @@ export class Watched<T extends KubeObject> {
           this.cache.receive(event);
           version =
             (event.type === "BOOKMARK" ? event.resourceVersion : event.object.metadata.resourceVersion) ?? version;
-          failures = 0;
+          [failures, gone] = [0, 0];
           said = "";
         }
         // A server that ends watches at once must not be asked again at once.
@@ -56,7 +56,8 @@ export class Watched<T extends KubeObject> {
         if (signal.aborted) return;
         if (again.aborted) continue;
         if (isGone(error)) version = "";
-        if (isGone(error) && failures++ === 0) continue;
+        // A list mends it. However long the server was away before; but one that forgets at once is not asked at once.
+        if (isGone(error) && gone++ === 0) continue;
         const fields = { kind: this.#resource.kind, error: errorText(error) };
         if (isUnanswered(error) || fields.error === said) log.debug(fields, "watch broke; will resume");
         else log.warn(fields, "watch broke; will resume");

@@ -116,11 +116,11 @@ test("a configuration loads once and may go stale", async () => {
 
 test("since when the API server has not answered, and 0 while it does", async () => {
   const registry = createRegistry();
-  let since: Date | undefined;
-  apiReachMetric(registry, () => since);
+  const since: Date[] = [];
+  apiReachMetric(registry, () => since[0]);
   const name = "metallb_k8s_client_api_unreachable_since_seconds";
   expect(await ours(registry)).toEqual([`${name} 0`]);
-  since = new Date("2026-01-02T00:00:00Z");
+  since.push(new Date("2026-01-02T00:00:00Z"));
   expect(await ours(registry)).toEqual([`${name} 1767312000`]);
 });
 

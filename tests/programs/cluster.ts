@@ -58,17 +58,30 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** `admit`: an admission webhook's verdict on each write. */
-  static async start(admit?: Admit): Promise<Cluster> {
+  static start(admit?: Admit): Promise<Cluster> {
+    return Cluster.#start(admit ? { admit } : {}, () => undefined);
+  }
+
+  /** One whose API server can be stopped and started again. */
+  static startLasting(): Promise<Cluster> {
+    return Cluster.#start({}, (directory) => join(directory, "cluster.sqlite"));
+  }
+
+  static async #start(
+    given: Pick<ControlPlaneOptions, "admit">,
+    dataFile: (directory: string) => string | undefined,
+  ): Promise<Cluster> {
     const stop = new AbortController();
     const directory = await mkdtemp(join(tmpdir(), "metallb-ts-"));
+    const file = dataFile(directory);
     const options: ControlPlaneOptions = {
-      dataFile: join(directory, "cluster.sqlite"),
+      ...given,
+      ...(file !== undefined && { dataFile: file }),
       host: "127.0.0.1",
       port: 0,
       certNames: [],
       runtime: unused,
       signal: stop.signal,
-      ...(admit && { admit }),
     };
     const plane = await startControlPlane(options);
     await writeFile(join(directory, "kubeconfig"), plane.kubeconfig());

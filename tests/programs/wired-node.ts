@@ -37,7 +37,7 @@ export class WiredNode implements AsyncDisposable {
       undo.defer(() => void ip("netns", "delete", name));
     }
     wire(namespaces);
-    const cluster = undo.use(await Cluster.start());
+    const cluster = undo.use(await Cluster.startLasting());
     const runDir = cluster.directory;
     // FRR's daemons run as a user of their own.
     chmodSync(runDir, 0o755);

@@ -51,7 +51,7 @@ const trustMs = 60_000;
 /** A session that goes up and down must not have the configuration read without end: at 10,000 prefixes it is 400 KB. */
 const distrustMs = 1_000;
 
-/** When to look again after prefixes changed: bgpd holds its queue for 50 ms, and a busy one for longer. */
+/** When to look again after prefixes changed, or others changed something: bgpd holds its queue for 50 ms, and a busy one for longer. */
 const lookAgainMs = [60, 250, 1_100];
 
 class FrrDriver implements FrrBackend {
@@ -94,6 +94,7 @@ class FrrDriver implements FrrBackend {
     const losses = new Map(this.#losses);
     await this.#readRunning(failures, signal);
     if (this.#isInForce(desired)) return;
+    if (this.#news.isDrifting) this.#ringLater();
     const { wanted, steps } = plan(desired, this.#tree());
     for (const step of steps) {
       const name = daemonOf(step);
@@ -102,8 +103,10 @@ class FrrDriver implements FrrBackend {
       if (!isLost(failures.get(name))) await this.#take(step, failures, signal);
     }
     for (const name of daemonNames) {
-      if (failures.has(name) || this.#losses.get(name) !== losses.get(name)) this.#running.delete(name);
-      else {
+      if (failures.has(name) || this.#losses.get(name) !== losses.get(name)) {
+        this.#running.delete(name);
+        this.#news.unsettled(name);
+      } else {
         this.#running.set(name, partOf(wanted, name));
         this.#news.settled(name);
       }
@@ -129,7 +132,8 @@ class FrrDriver implements FrrBackend {
         this.#learn(name, parseRunning(name, text));
       });
     }
-    if (stale) this.#readAt = this.#now();
+    // Whoever changes one line mostly changes another: trust comes back with a look that finds none.
+    if (stale) this.#readAt = this.#news.isDrifting ? Number.NEGATIVE_INFINITY : this.#now();
   }
 
   #learn(name: DaemonName, found: Partial<Tree>): void {

@@ -18,7 +18,7 @@ export class News {
     if (this.#away.has(daemon)) return;
     this.#away.add(daemon);
     // What others changed in it is gone with it.
-    this.#drift.delete(daemon);
+    this.unsettled(daemon);
     this.#add({ kind: "lost", daemon });
   }
 
@@ -30,12 +30,22 @@ export class News {
     this.#drift.set(daemon, repairs(found, believed));
   }
 
+  /** Whether something was found that is not set right yet. */
+  get isDrifting(): boolean {
+    return this.#drift.size > 0;
+  }
+
   /** All that was to be said to the daemon was taken. */
   settled(daemon: DaemonName): void {
     const lines = this.#drift.get(daemon);
     if (lines === undefined) return;
     this.#drift.delete(daemon);
     this.#add({ kind: "drift", daemon, lines });
+  }
+
+  /** The daemon is gone, or does not take what it should run: nothing can be said to be set right. */
+  unsettled(daemon: DaemonName): void {
+    this.#drift.delete(daemon);
   }
 
   /** What has happened since the last call. */
