@@ -248,3 +248,22 @@ test("the API server is gone: everything stays announced, FRR is repaired, and s
     .filter(({ level, msg }) => level === "warn" && /watch broke|write/.test(String(msg)));
   expect(warnings).toEqual([]);
 });
+
+test("a cluster that lacks the kind, as with MetalLB's own CRDs, is served all the same, and the log says so once", async () => {
+  program.process.kill("SIGTERM");
+  await program.ended;
+  const crds = { group: "apiextensions.k8s.io", resource: "customresourcedefinitions" };
+  await cluster.plane.api.delete(crds, undefined, "bgpsessionstatuses.metallb.io");
+  program = wired.speaker("--log-level=debug");
+  await expect.poll(() => wired.ready(), patience).toBe(200);
+  await serve("without", "10.100.0.4");
+  await expect.poll(() => wired.routes(), patience).toContain("10.100.0.4/32");
+  const said = () => program.lines().filter(({ kind, level }) => kind === "BGPSessionStatus" && level === "warn");
+  await expect.poll(() => said().length, patience).toBe(1);
+  await expect.poll(() => tries(), { timeout: 30_000, interval: 200 }).toBeGreaterThan(2);
+  expect(said().length).toBe(1);
+});
+
+/** How often the speaker has asked for the kind that is not there. */
+const tries = (): number =>
+  program.lines().filter(({ kind, msg }) => kind === "BGPSessionStatus" && msg === "watch broke; will resume").length;

@@ -61,12 +61,13 @@ export class WiredNode implements AsyncDisposable {
     return this.#port;
   }
 
-  speaker(): Program {
+  speaker(...more: readonly string[]): Program {
     this.#port += 2;
     const args = [
       `--frr-socket-dir=${join(this.cluster.directory, "node")}`,
       `--health-probe-port=${this.#port}`,
       `--port=${this.#port + 1}`,
+      ...more,
     ];
     return this.cluster.run("speaker", args, { METALLB_NODE_NAME: "n1", METALLB_POD_NAME: "speaker-n1" });
   }
