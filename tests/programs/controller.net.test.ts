@@ -126,6 +126,28 @@ test("a leader that was stopped and has lost its Lease writes nothing when it go
   expect(given()).toEqual([["10.100.0.1"], ["10.100.0.2"], ["10.100.0.3"]]);
 });
 
+test("the API server is gone: probes say since when and still say yes, and it goes on afterwards", async () => {
+  await cluster[Symbol.asyncDispose]();
+  cluster = await Cluster.startLasting();
+  const { program, health } = await controller("c1");
+  await cluster.pool("p", "10.100.0.0/24");
+  await cluster.service("web");
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
+  await cluster.stopServer();
+  const away = /^ok\nAPI server not reached since \S+Z\n$/;
+  for (const path of ["/readyz", "/healthz"]) {
+    await expect.poll(async () => (await probe(health, path))?.text, patience).toMatch(away);
+  }
+  const said = () => program.lines().filter(({ msg }) => String(msg).startsWith("the API server does not answer"));
+  await expect.poll(() => said().length, patience).toBe(1);
+  await cluster.startServer();
+  await expect.poll(async () => (await probe(health, "/readyz"))?.text, patience).toBe("ok\n");
+  await cluster.service("later");
+  await expect.poll(() => cluster.addresses("later"), { ...patience, timeout: 30_000 }).toEqual(["10.100.0.1"]);
+  expect(cluster.addresses("web")).toEqual(["10.100.0.0"]);
+  expect(said().length).toBe(1);
+});
+
 test("one Service whose status can't be written delays no other", async () => {
   let refusals = 0;
   await cluster[Symbol.asyncDispose]();
