@@ -20,9 +20,7 @@ import { errorText, type Log } from "../runtime/log.ts";
 import type { Wake } from "../runtime/wake.ts";
 import { configurationStateWrites } from "../status/configuration-state.ts";
 import { announcedServices, announcementEvents, sessionEvents } from "../status/events.ts";
-import { serviceBgpWrites, serviceOf } from "../status/service-bgp.ts";
-import type { Write } from "../status/write.ts";
-import { sameItems } from "../std/equal.ts";
+import { ServiceBgpBook, serviceOf } from "../status/service-bgp.ts";
 import { VtyError } from "../vty/session.ts";
 import { configReader } from "./config-reader.ts";
 import { DecisionLog } from "./decision-log.ts";
@@ -172,7 +170,7 @@ class Telling {
   readonly #decisions: DecisionLog;
   #announced: Set<string> | undefined;
   #announcements: readonly Announcement[] = [];
-  #statuses: { readonly from: readonly unknown[]; readonly writes: readonly Write[] } = { from: [], writes: [] };
+  readonly #statuses = new ServiceBgpBook();
 
   constructor(context: AnnouncingContext, wake: Wake, signal: AbortSignal) {
     const { client, node, log, metrics } = context;
@@ -216,7 +214,10 @@ class Telling {
   }
 
   #writes({ config, problems, decision, observed, failure }: Turn) {
-    const { namespace, node, owner, states } = this.#context;
+    const { namespace, node, owner, states, bgpStatuses } = this.#context;
+    const { announcements } = decision;
+    const { peers } = config;
+    const existing = bgpStatuses.items;
     return [
       ...configurationStateWrites({
         component: { kind: "speaker", node },
@@ -227,25 +228,8 @@ class Telling {
         now: new Date().toISOString(),
         existing: states.get(`${namespace}/${speakerStateName(node)}`),
       }),
-      ...this.#statusWrites(config, decision, observed),
+      ...this.#statuses.writes({ node, namespace, owner, peers, announcements, observed, existing }),
     ];
-  }
-
-  /** Most turns find all of it as the last one did. */
-  #statusWrites({ peers }: Config, { announcements }: Decision, observed: BgpObserved): readonly Write[] {
-    const { namespace, node, owner, bgpStatuses } = this.#context;
-    const existing = bgpStatuses.items;
-    const from = [
-      peers,
-      announcements,
-      existing,
-      ...observed.sessions.flatMap(({ vrf, neighbor, sent }) => [vrf, neighbor, sent]),
-    ];
-    if (!sameItems(this.#statuses.from, from)) {
-      const writes = serviceBgpWrites({ node, namespace, owner, peers, announcements, observed, existing });
-      this.#statuses = { from, writes };
-    }
-    return this.#statuses.writes;
   }
 }
 
