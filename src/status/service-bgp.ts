@@ -10,7 +10,7 @@ import type { Peer } from "../config/config.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { differences } from "../std/differences.ts";
 import { deepEqual } from "../std/equal.ts";
-import { compareText, sortedBy } from "../std/order.ts";
+import { compareText, sortedBy, sortedText } from "../std/order.ts";
 import type { Write } from "./write.ts";
 
 interface ServiceBgpInput {
@@ -42,8 +42,9 @@ interface Wanted {
  *
  * @see MetalLB internal/k8s/controllers/bgp_status_controller.go
  */
-export const serviceBgpWrites = (input: ServiceBgpInput): readonly Write[] =>
-  new ServiceBgpBook().writes({ ...input, existing: sortedBy(input.existing, keyOf) });
+export const serviceBgpWrites = (input: ServiceBgpInput): readonly Write[] => [
+  ...new ServiceBgpBook().writes({ ...input, existing: sortedBy(input.existing, keyOf) }),
+];
 
 /**
  * The same answers as `serviceBgpWrites`, from what the last ones were made of: of ten thousand Services only those are looked at
@@ -54,21 +55,26 @@ export class ServiceBgpBook {
   #told: ToldTo = new Map();
   /** By Service, sorted by name: of two for one Service only the first stays. */
   readonly #objects = new Map<string, readonly ServiceBgpStatus[]>();
-  /** By Service; what is right has none. */
-  readonly #missing = new Map<string, readonly Write[]>();
-  #writes: readonly Write[] = [];
+  /** Services for which something is to be written. */
+  readonly #wrong = new Set<string>();
 
-  /** Sorted by Service. */
-  writes(input: ServiceBgpInput): readonly Write[] {
+  /**
+   * Sorted by Service, and made one after the other as they are asked for: after a start there is one for each Service.
+   */
+  writes(input: ServiceBgpInput): Iterable<Write> {
     const told = toldTo(input.peers, input.observed);
     const touched = new Set([...this.#takeObjects(input), ...this.#decided(input), ...this.#heard(input, told)]);
     this.#input = input;
     this.#told = told;
-    for (const key of touched) this.#look(key, input);
-    if (touched.size > 0) {
-      this.#writes = sortedBy(this.#missing, ([key]) => key).flatMap(([, writes]) => writes);
+    for (const key of touched) {
+      if (this.#look(key, input).length > 0) this.#wrong.add(key);
+      else this.#wrong.delete(key);
     }
-    return this.#writes;
+    return this.#missing(input);
+  }
+
+  *#missing(input: ServiceBgpInput): Generator<Write, void> {
+    for (const key of sortedText(this.#wrong)) yield* this.#look(key, input);
   }
 
   #takeObjects({ existing }: ServiceBgpInput): string[] {
@@ -106,17 +112,15 @@ export class ServiceBgpBook {
     return announcements.filter(isTouched).map(({ key }) => key);
   }
 
-  #look(key: string, input: ServiceBgpInput): void {
+  #look(key: string, input: ServiceBgpInput): readonly Write[] {
     const announcement = found(input.announcements, key);
     const status = announcement && wantedStatus(input.node, announcement, this.#told);
     const [first, ...others] = this.#objects.get(key) ?? [];
-    const writes = [
+    return [
       ...(status ? [first ? correction(first, status) : creation(input, status)] : []),
       ...(first && !status ? [deletion(first)] : []),
       ...others.map(deletion),
     ].filter((write) => write !== undefined);
-    if (writes.length > 0) this.#missing.set(key, writes);
-    else this.#missing.delete(key);
   }
 }
 
