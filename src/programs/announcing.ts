@@ -172,7 +172,8 @@ class Telling {
   readonly #decisions: DecisionLog;
   #announced: Set<string> | undefined;
   #announcements: readonly Announcement[] = [];
-  #statuses: { readonly from: readonly unknown[]; readonly writes: readonly Write[] } = { from: [], writes: [] };
+  /** What the statuses were made of when last there was nothing to write. */
+  #written: readonly unknown[] = [];
 
   constructor(context: AnnouncingContext, wake: Wake, signal: AbortSignal) {
     const { client, node, log, metrics } = context;
@@ -215,37 +216,33 @@ class Telling {
     return this.#work.settled();
   }
 
-  #writes({ config, problems, decision, observed, failure }: Turn) {
+  *#writes({ config, problems, decision, observed, failure }: Turn): Generator<Write, void> {
     const { namespace, node, owner, states } = this.#context;
-    return [
-      ...configurationStateWrites({
-        component: { kind: "speaker", node },
-        namespace,
-        owner,
-        problems,
-        ...(failure !== undefined && { failure }),
-        now: new Date().toISOString(),
-        existing: states.get(`${namespace}/${speakerStateName(node)}`),
-      }),
-      ...this.#statusWrites(config, decision, observed),
-    ];
+    yield* configurationStateWrites({
+      component: { kind: "speaker", node },
+      namespace,
+      owner,
+      problems,
+      ...(failure !== undefined && { failure }),
+      now: new Date().toISOString(),
+      existing: states.get(`${namespace}/${speakerStateName(node)}`),
+    });
+    yield* this.#statusWrites(config, decision, observed);
   }
 
   /** Most turns find all of it as the last one did. */
-  #statusWrites({ peers }: Config, { announcements }: Decision, observed: BgpObserved): readonly Write[] {
+  *#statusWrites({ peers }: Config, { announcements }: Decision, observed: BgpObserved): Generator<Write, void> {
     const { namespace, node, owner, bgpStatuses } = this.#context;
     const existing = bgpStatuses.items;
-    const from = [
-      peers,
-      announcements,
-      existing,
-      ...observed.sessions.flatMap(({ vrf, neighbor, sent }) => [vrf, neighbor, sent]),
-    ];
-    if (!sameItems(this.#statuses.from, from)) {
-      const writes = serviceBgpWrites({ node, namespace, owner, peers, announcements, observed, existing });
-      this.#statuses = { from, writes };
+    const sent = observed.sessions.flatMap((session) => [session.vrf, session.neighbor, session.sent]);
+    const from = [peers, announcements, existing, ...sent];
+    if (sameItems(this.#written, from)) return;
+    let isWritten = true;
+    for (const write of serviceBgpWrites({ node, namespace, owner, peers, announcements, observed, existing })) {
+      isWritten = false;
+      yield write;
     }
-    return this.#statuses.writes;
+    if (isWritten) this.#written = from;
   }
 }
 

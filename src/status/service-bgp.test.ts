@@ -24,8 +24,8 @@ const session = (neighbor: string, sent: readonly string[], vrf = ""): ObservedS
   state: "Established",
   sent: sent as readonly Prefix[],
 });
-const writesFor = (sessions: readonly ObservedSession[], existing: readonly ServiceBgpStatus[] = []) =>
-  serviceBgpWrites({
+const writesFor = (sessions: readonly ObservedSession[], existing: readonly ServiceBgpStatus[] = []) => [
+  ...serviceBgpWrites({
     node: "n1",
     namespace: "metallb-system",
     owner,
@@ -33,7 +33,8 @@ const writesFor = (sessions: readonly ObservedSession[], existing: readonly Serv
     announcements,
     observed: { sessions },
     existing,
-  });
+  }),
+];
 
 const status = (peers: readonly string[], name = "web") => ({
   node: "n1",

@@ -33,30 +33,31 @@ interface Wanted {
 
 /**
  * What to write so that each Service has one ServiceBGPStatus for this node, while at least one peer has one of its
- * prefixes.
+ * prefixes. One after the other, as they are asked for: after a start there is one for each Service.
  *
  * Differs: a peer is listed when its Adj-RIB-Out holds a prefix of the Service, asked from the router; MetalLB lists the
  * peers that it means to tell. The name follows from node and Service, so that no race makes two.
  *
  * @see MetalLB internal/k8s/controllers/bgp_status_controller.go
  */
-export function serviceBgpWrites(input: ServiceBgpInput): Write[] {
+export function* serviceBgpWrites(input: ServiceBgpInput): Generator<Write, void> {
   const told = toldTo(input.peers, input.observed);
   const missing = new Map(input.announcements.map((announcement) => [announcement.key, announcement]));
-  const writes: Write[] = [];
   for (const object of ordered(input.existing, ({ metadata }) => metadata.name)) {
     const key = serviceOf(object);
     const announcement = missing.get(key);
     const status = announcement && wantedStatus(input.node, announcement, told);
     // Deleted from the map, too, so that of two objects for one Service only the first stays.
     missing.delete(key);
-    if (status === undefined) writes.push({ kind: "delete", object: refOf(object) });
+    if (status === undefined) yield { kind: "delete", object: refOf(object) };
     else if (!isSame(object.status, status)) {
-      writes.push({ kind: "patch-status", object: refOf(object), body: { status } });
+      yield { kind: "patch-status", object: refOf(object), body: { status } };
     }
   }
-  const created = [...missing.values()].flatMap((one) => wantedStatus(input.node, one, told) ?? []);
-  return [...writes, ...created.map((status) => creation(input, status))];
+  for (const announcement of missing.values()) {
+    const status = wantedStatus(input.node, announcement, told);
+    if (status) yield creation(input, status);
+  }
 }
 
 function isSame(status: ServiceBgpStatus["status"], wanted: Wanted): boolean {

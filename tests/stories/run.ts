@@ -152,8 +152,8 @@ interface Look {
   readonly decision: Decision;
 }
 
-const statusWrites = ({ viewer, config, decision }: Look, existing: readonly ServiceBgpStatus[]): readonly Write[] =>
-  serviceBgpWrites({
+const statusWrites = ({ viewer, config, decision }: Look, existing: readonly ServiceBgpStatus[]): readonly Write[] => [
+  ...serviceBgpWrites({
     node: viewer.node,
     namespace: "metallb-system",
     owner,
@@ -161,7 +161,8 @@ const statusWrites = ({ viewer, config, decision }: Look, existing: readonly Ser
     announcements: decision.announcements,
     observed: everythingSent(decision.desired),
     existing,
-  });
+  }),
+];
 
 /** Every session is up, and was sent all that is desired. */
 const everythingSent = ({ routers }: BgpDesired): BgpObserved => ({

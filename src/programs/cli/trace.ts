@@ -159,7 +159,14 @@ function statuses(
   );
   const owner = { apiVersion: "v1", kind: "Pod", name: "speaker", uid: "" };
   const { namespace } = snapshot;
-  return serviceBgpWrites({ node, namespace, owner, peers, announcements, observed: { sessions }, existing: [] }).map(
-    (write) => ("body" in write ? write.body : write),
-  );
+  const writes = serviceBgpWrites({
+    node,
+    namespace,
+    owner,
+    peers,
+    announcements,
+    observed: { sessions },
+    existing: [],
+  });
+  return Array.from(writes, (write) => ("body" in write ? write.body : write));
 }
