@@ -21,6 +21,7 @@ import type { Wake } from "../runtime/wake.ts";
 import { configurationStateWrites } from "../status/configuration-state.ts";
 import { announcedServices, announcementEvents, sessionEvents } from "../status/events.ts";
 import { ServiceBgpBook, serviceOf } from "../status/service-bgp.ts";
+import type { Write } from "../status/write.ts";
 import { VtyError } from "../vty/session.ts";
 import { configReader } from "./config-reader.ts";
 import { DecisionLog } from "./decision-log.ts";
@@ -213,24 +214,27 @@ class Telling {
     return this.#work.settled();
   }
 
-  #writes({ config, problems, decision, observed, failure }: Turn) {
+  #writes({ config, problems, decision, observed, failure }: Turn): Iterable<Write> {
     const { namespace, node, owner, states, bgpStatuses } = this.#context;
     const { announcements } = decision;
     const { peers } = config;
     const existing = bgpStatuses.items;
-    return [
-      ...configurationStateWrites({
-        component: { kind: "speaker", node },
-        namespace,
-        owner,
-        problems,
-        ...(failure !== undefined && { failure }),
-        now: new Date().toISOString(),
-        existing: states.get(`${namespace}/${speakerStateName(node)}`),
-      }),
-      ...this.#statuses.writes({ node, namespace, owner, peers, announcements, observed, existing }),
-    ];
+    const state = configurationStateWrites({
+      component: { kind: "speaker", node },
+      namespace,
+      owner,
+      problems,
+      ...(failure !== undefined && { failure }),
+      now: new Date().toISOString(),
+      existing: states.get(`${namespace}/${speakerStateName(node)}`),
+    });
+    const statuses = this.#statuses.writes({ node, namespace, owner, peers, announcements, observed, existing });
+    return inTurn(state, statuses);
   }
+}
+
+function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T, void> {
+  for (const list of lists) yield* list;
 }
 
 function rows(announcement: Announcement | undefined): Announced[] {
