@@ -138,6 +138,20 @@ describe("which pool", () => {
     });
   });
 
+  test("many pools are told together, by what is said of them, and each speaks for itself in the value", () => {
+    const tiny = Array.from({ length: 20 }, (_, i) => pool(`p${i + 10}`, [`10.9.0.${i}/32`]));
+    const off = Array.from({ length: 9 }, (_, i) => pool(`q${i}`, [`10.8.0.${i}/32`], { autoAssign: false }));
+    const services = [...tiny.map((_, i) => service(`s${i}`, { born: i })), service("late", { born: 99 })];
+    const late = run([...tiny, ...off, pool("v6", ["fd00::/64"])], services).outcomes.find(
+      ({ key }) => key === "default/late",
+    );
+    expect(late && got(late)).toBe(
+      'no available IPs: 20 pools are full (20/20 IPv4), the first "p10"; ' +
+        '9 pools have autoAssign false, the first "q0"; pool "v6" has no IPv4 addresses',
+    );
+    expect(late?.state.kind === "waiting" && late.state.refusal.pools).toHaveLength(30);
+  });
+
   test("the annotation's name from before 0.14.9 counts, and the present one wins even when empty", () => {
     const old = { "metallb.universe.tf/address-pool": "second" };
     const both = { ...old, "metallb.io/address-pool": "" };
@@ -228,6 +242,15 @@ describe("sharing an address", () => {
     expect(assignments([first], [held, service("b", { ...shares("k"), ...at(443) })])["b"]).toEqual(["10.100.0.0"]);
     const blocker = pool("first", ["10.100.0.5-10.100.0.9"]);
     expect(assignments([blocker], [held, service("b", { ...shares("k"), ...at(443) })])["b"]).toEqual(["10.100.0.5"]);
+  });
+
+  test("of many who share, the cause names a few", () => {
+    const crowd = Array.from({ length: 12 }, (_, i) => service(`s${i + 10}`, { ...shares("k"), ...at(i), born: i }));
+    const asks = service("z", { ...wants("10.100.0.1"), born: 99 });
+    expect(assignments([one], [...crowd.map((each) => written(only(run([one], [each]).outcomes))), asks])["z"]).toBe(
+      'can\'t change sharing key for "default/z", address also in use by ' +
+        "default/s10,default/s11,default/s12,default/s13,default/s14 and 7 more",
+    );
   });
 
   test("when requested, the cause names who stands in the way", () => {

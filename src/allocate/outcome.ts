@@ -1,7 +1,7 @@
 import type { Service } from "../api/core.ts";
 import type { Address } from "../net/address.ts";
 import type { PoolUsage } from "./ledger.ts";
-import type { PoolVerdict } from "./market.ts";
+import type { PoolVerdict } from "./verdict.ts";
 import type { Wish } from "./wish.ts";
 
 export interface AllocationResult {

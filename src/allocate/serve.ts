@@ -1,17 +1,8 @@
 import { type Address, familyOf } from "../net/address.ts";
 import { err, ok, type Result } from "../std/result.ts";
 import { compareAge, type Entry, objection } from "./keep.ts";
-import {
-  chooseAutomatically,
-  chooseFrom,
-  chooseOne,
-  isCompatible,
-  type Market,
-  missingFamilies,
-  poolsToExtend,
-  verdicts,
-  verdictText,
-} from "./market.ts";
+import { Candidates } from "./candidates.ts";
+import { chooseAutomatically, chooseFrom, chooseSecond, type Market, missingFamilies, verdicts } from "./market.ts";
 import type { Refusal } from "./outcome.ts";
 import { familiesOf, quoted, type Shape, type Wish } from "./wish.ts";
 
@@ -100,9 +91,9 @@ function grantFromPool(
 ): Result<readonly Address[], Refusal> {
   const space = market.byName.get(name);
   if (space === undefined) return refuse(`unknown pool "${name}"`);
-  if (!isCompatible(space.pool, wish.service)) return refuse(`pool ${name} not compatible for ip assignment`);
+  if (!market.access.admits(space, wish.service)) return refuse(`pool ${name} not compatible for ip assignment`);
   if (held.length > 0 && held.every((address) => market.ledger.spaceOf(address) === space)) return ok(held);
-  const chosen = chooseFrom(market, [space], wish, shape);
+  const chosen = chooseFrom(market, new Candidates([space]), wish, shape);
   return chosen ? ok(chosen) : refuseAll(market, wish, shape, `no available IPs in pool ${name}`);
 }
 
@@ -119,7 +110,7 @@ function extend(market: Market, wish: Wish): Refusal | undefined {
   if (!wish.shape.ok || held.length === 0) return undefined;
   const [missing] = missingFamilies(wish.shape.value, held);
   if (missing === undefined) return undefined;
-  const more = chooseOne(market, poolsToExtend(market, wish, held), wish, missing);
+  const more = chooseSecond(market, wish, held, missing);
   if (more === undefined) return lacksSecondFamily(market, wish, wish.shape.value);
   market.ledger.hold(wish.claim, [...held, ...more]);
   return undefined;
@@ -142,8 +133,6 @@ const refuseAll = (market: Market, wish: Wish, shape: Shape, message: string): R
  * Differs: MetalLB ends after `message`.
  */
 function refusal(market: Market, wish: Wish, shape: Shape, message: string): Refusal {
-  const pools = verdicts(market, wish, shape);
-  const texts = pools.filter(({ kind }) => kind !== "not-asked").map(verdictText);
-  const none = market.ledger.spaces.length === 0 ? ["there is no IPAddressPool"] : texts;
-  return { kind: "not-granted", message: none.length === 0 ? message : `${message}: ${none.join("; ")}`, pools };
+  const { pools, text } = verdicts(market, wish, shape);
+  return { kind: "not-granted", message: text === "" ? message : `${message}: ${text}`, pools };
 }
