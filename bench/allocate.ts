@@ -2,7 +2,7 @@ import { allocate } from "../src/allocate/allocate.ts";
 import { chooseAutomatically, type Market, openMarket, verdicts } from "../src/allocate/market.ts";
 import type { AllocationResult, Memory } from "../src/allocate/outcome.ts";
 import { bothRequired, forAll, pool, service, written } from "../src/allocate/testing/world.ts";
-import { readWish } from "../src/allocate/wish.ts";
+import { familiesOf, readWish } from "../src/allocate/wish.ts";
 import type { Service } from "../src/api/core.ts";
 import { serviceWrites } from "../src/status/service-status.ts";
 import { Simulation } from "../tests/allocate/simulation.ts";
@@ -56,7 +56,7 @@ function serve(market: Market, one: Service): void {
   if (!wish.shape.ok) throw new Error("bug: a Service without clusterIPs");
   const chosen = chooseAutomatically(market, wish, wish.shape.value);
   if (chosen) market.ledger.hold(wish.claim, chosen);
-  else verdicts(market, wish, wish.shape.value);
+  else verdicts(market, wish, familiesOf(wish.shape.value));
 }
 
 type Asked = NonNullable<Parameters<typeof service>[1]>;

@@ -150,31 +150,57 @@ function chooseEach(market: Market, candidates: Candidates, wish: Wish): readonl
   return v6 && [...v4, ...v6];
 }
 
-/** For each pool, in order of name, why it gave nothing; found once for all Services that are treated alike. */
-export function verdicts(market: Market, wish: Wish, shape: Shape): Verdicts {
+/**
+ * For each pool, in order of name, why it gave nothing of some families; found once for all Services that are treated
+ * alike.
+ */
+export function verdicts(market: Market, wish: Wish, families: readonly Family[]): Verdicts {
   const { ledger, access } = market;
-  const kind = JSON.stringify([access.kindOf(wish.service), wish.pool ?? null, familiesOf(shape)]);
+  const kind = JSON.stringify([access.kindOf(wish.service), wish.pool ?? null, families]);
   const known = market.verdicts.get(kind);
   if (known?.inUse === ledger.inUse) return known;
-  const pools = [...market.byName.values()].map((space) => verdictOn(market, space, wish, shape));
+  const pools = [...market.byName.values()].map(
+    (space): PoolVerdict => ({
+      pool: space.pool.name,
+      ...(exclusion(market, space, wish) ?? shortage(space, families)),
+    }),
+  );
   const found = { inUse: ledger.inUse, pools, text: verdictsText(pools) };
   market.verdicts.set(kind, found);
   return found;
 }
 
-function verdictOn({ access }: Market, space: PoolSpace, wish: Wish, shape: Shape): PoolVerdict {
-  const { pool, total, taken } = space;
-  const name = { pool: pool.name };
-  if (wish.pool !== undefined && wish.pool !== pool.name) return { ...name, kind: "not-asked", asked: wish.pool };
-  if (wish.pool === undefined && !pool.autoAssign) return { ...name, kind: "auto-assign-off" };
-  if (!access.admitsNamespace(space, wish.service)) return { ...name, kind: "other-namespaces" };
-  if (!admitsLabels(space, wish.service)) return { ...name, kind: "other-services" };
-  const families = familiesOf(shape);
+/** For each pool, in order of name, what it has to say to a request that can't be granted. */
+export const requestVerdicts = (market: Market, wish: Wish, requested: readonly Address[]): readonly PoolVerdict[] =>
+  [...market.byName.values()].map((space) => ({
+    pool: space.pool.name,
+    ...(exclusion(market, space, wish) ?? answer(market, space, wish, requested)),
+  }));
+
+type Cause<V = PoolVerdict> = V extends PoolVerdict ? Omit<V, "pool"> : never;
+
+/** The rule that keeps a Service out of a pool. What is asked for by address needs no autoAssign. */
+function exclusion({ access }: Market, space: PoolSpace, wish: Wish): Cause | undefined {
+  const { pool } = space;
+  const isOpen = wish.pool === undefined && wish.requested.ok && wish.requested.value.length === 0;
+  if (wish.pool !== undefined && wish.pool !== pool.name) return { kind: "not-asked", asked: wish.pool };
+  if (isOpen && !pool.autoAssign) return { kind: "auto-assign-off" };
+  if (!access.admitsNamespace(space, wish.service)) return { kind: "other-namespaces" };
+  return admitsLabels(space, wish.service) ? undefined : { kind: "other-services" };
+}
+
+function shortage(space: PoolSpace, families: readonly Family[]): Cause {
+  const { total, taken } = space;
   const full = families.find((family) => total[family] > 0n && space.isFull(family));
-  if (full !== undefined) {
-    return { ...name, kind: "full", family: full, used: taken[full].size, total: total[full] };
-  }
-  return { ...name, kind: "no-family", family: families.find((family) => total[family] === 0n) ?? "ipv4" };
+  if (full !== undefined) return { kind: "full", family: full, used: taken[full].size, total: total[full] };
+  return { kind: "no-family", family: families.find((family) => total[family] === 0n) ?? "ipv4" };
+}
+
+function answer({ ledger }: Market, space: PoolSpace, { claim }: Wish, requested: readonly Address[]): Cause {
+  const own = requested.filter((address) => ledger.spaceOf(address) === space);
+  if (own.length === 0) return { kind: "lacks", addresses: requested };
+  const cause = own.map((address) => ledger.conflict(claim, address)).find((each) => each !== undefined);
+  return cause === undefined ? { kind: "ready", addresses: own } : { kind: "taken", cause };
 }
 
 /** The families of `shape` of which `addresses` has none. */

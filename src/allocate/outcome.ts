@@ -35,7 +35,10 @@ export type AssignmentState =
   | { readonly kind: "waiting"; readonly refusal: Refusal }
   | { readonly kind: "not-load-balancer" };
 
-/** Why a wish can't be granted, in MetalLB's words, and what each pool has to say where that decides. */
+/**
+ * Why a wish can't be granted, in MetalLB's words, and what each pool has to say, by name. `pools` is empty where the Service
+ * itself is at fault: no pool was asked.
+ */
 export interface Refusal {
   readonly kind: RefusalKind;
   readonly message: string;

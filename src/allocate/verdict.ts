@@ -1,6 +1,7 @@
-import type { Family } from "../net/address.ts";
+import type { Address, Family } from "../net/address.ts";
+import { quoted } from "./wish.ts";
 
-/** Why a pool gave nothing to a Service. */
+/** Why a pool gave nothing to a Service. The last three are about addresses that it asks for. */
 export type PoolVerdict = { readonly pool: string } & (
   | { readonly kind: "not-asked"; readonly asked: string }
   | { readonly kind: "auto-assign-off" }
@@ -8,10 +9,17 @@ export type PoolVerdict = { readonly pool: string } & (
   | { readonly kind: "other-services" }
   | { readonly kind: "no-family"; readonly family: Family }
   | { readonly kind: "full"; readonly family: Family; readonly used: bigint; readonly total: bigint }
+  | { readonly kind: "lacks"; readonly addresses: readonly Address[] }
+  | { readonly kind: "taken"; readonly cause: string }
+  /** It is another pool's fault that the Service can't have all. */
+  | { readonly kind: "ready"; readonly addresses: readonly Address[] }
 );
 
 /** More are told together: an event is read by a person. */
 const toldOneByOne = 8;
+
+/** A verdict as a sentence without its end. */
+export const verdictText = (verdict: PoolVerdict): string => groupText([verdict]);
 
 /** Verdicts as the end of a sentence, those of pools that nobody asked left out. */
 export function verdictsText(verdicts: readonly PoolVerdict[]): string {
@@ -49,6 +57,12 @@ function predicates(verdict: PoolVerdict): readonly [string, string] {
       return [`has no ${familyNames[verdict.family]} addresses`, `have no ${familyNames[verdict.family]} addresses`];
     case "full":
       return ["is full", "are full"];
+    case "lacks":
+      return [`does not have ${quoted(verdict.addresses)}`, `do not have ${quoted(verdict.addresses)}`];
+    case "taken":
+      return [`can't give what is asked for: ${verdict.cause}`, `can't give what is asked for: ${verdict.cause}`];
+    case "ready":
+      return [`could give ${quoted(verdict.addresses)}`, `could give ${quoted(verdict.addresses)}`];
   }
 }
 
