@@ -42,10 +42,10 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** `admit`: an admission webhook's verdict on each write; `authorize`: is asked about each request. */
-  static async start(hooks: { readonly admit?: Admit; readonly authorize?: Authorize } = {}): Promise<Cluster> {
+  static async start(admit?: Admit, authorize?: Authorize): Promise<Cluster> {
     const stop = new AbortController();
     const options = { host: "127.0.0.1", port: 0, certNames: [], runtime: unused, signal: stop.signal };
-    const plane = await startControlPlane({ ...options, ...hooks });
+    const plane = await startControlPlane({ ...options, ...(admit && { admit }), ...(authorize && { authorize }) });
     const directory = await mkdtemp(join(tmpdir(), "metallb-ts-"));
     await writeFile(join(directory, "kubeconfig"), plane.kubeconfig());
     const crds = { group: "apiextensions.k8s.io", resource: "customresourcedefinitions" };

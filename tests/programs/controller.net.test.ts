@@ -121,11 +121,9 @@ test("of two replicas one works; when it ends, the other does, and assignments s
 test("a leader that was stopped and has lost its Lease writes nothing when it goes on", async () => {
   const writes: string[] = [];
   await cluster[Symbol.asyncDispose]();
-  cluster = await Cluster.start({
-    admit: async ({ subresource, name, object }) => {
-      if (subresource === "status" && object?.["kind"] === "Service") writes.push(name);
-      return { object, warnings: [] };
-    },
+  cluster = await Cluster.start(async ({ subresource, name, object }) => {
+    if (subresource === "status" && object?.["kind"] === "Service") writes.push(name);
+    return { object, warnings: [] };
   });
   const first = await controller("c1");
   await cluster.pool("p", "10.100.0.0/24");
@@ -153,14 +151,12 @@ test("a leader that was stopped and has lost its Lease writes nothing when it go
 test("one Service whose status can't be written delays no other", async () => {
   let refusals = 0;
   await cluster[Symbol.asyncDispose]();
-  cluster = await Cluster.start({
-    admit: async ({ subresource, name, object }) => {
-      if (subresource === "status" && name === "broken") {
-        refusals++;
-        throw new ApiStatusError(403, "Forbidden", "admission webhook denied the request");
-      }
-      return { object, warnings: [] };
-    },
+  cluster = await Cluster.start(async ({ subresource, name, object }) => {
+    if (subresource === "status" && name === "broken") {
+      refusals++;
+      throw new ApiStatusError(403, "Forbidden", "admission webhook denied the request");
+    }
+    return { object, warnings: [] };
   });
   await controller("c1");
   await cluster.pool("p", "10.100.0.0/24");
