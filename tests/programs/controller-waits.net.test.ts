@@ -1,5 +1,8 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ApiObject } from "../../lab/control-plane/types.ts";
+import { createAuthority, issueCertificate } from "../../src/runtime/authority.ts";
 import { Cluster, namespace } from "./cluster.ts";
 
 /** A controller process: what it waits for, what ends others' waiting, and what comes too late. */
@@ -18,11 +21,12 @@ afterEach(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-async function controller(name: string) {
+async function controller(name: string, ...rest: string[]) {
   await cluster.pod(name);
   const health = ports++;
   // The webhooks' port is fixed, and replicas of this test share one host.
-  const args = [`--health-probe-port=${health}`, "--port=0", "--webhook-mode=disabled"];
+  const webhooks = rest.length > 0 ? rest : ["--webhook-mode=disabled"];
+  const args = [`--health-probe-port=${health}`, "--port=0", ...webhooks];
   return { program: cluster.run("controller", args, { METALLB_POD_NAME: name }), health };
 }
 
@@ -93,6 +97,21 @@ test("while pools can't be read nothing is taken away, and the controller is not
   await cluster.service("next");
   await expect.poll(() => cluster.addresses("next"), patience).toEqual(["10.100.0.0"]);
   expect([cluster.addresses("web"), writes]).toEqual([["10.100.0.7"], ["patch"]]);
+});
+
+test("it is ready when its webhooks answer, and not before", async () => {
+  const certDir = join(cluster.directory, "certificate");
+  mkdirSync(certDir);
+  const { health } = await controller("c1", "--disable-cert-rotation", `--cert-dir=${certDir}`);
+  await cluster.pool("p", "10.100.0.0/24");
+  await cluster.service("web");
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
+  expect(await said(health, "/readyz")).toBe("waiting for the webhooks' certificate\n");
+  const authority = await createAuthority(new Date());
+  const pair = await issueCertificate(authority, `metallb-webhook-service.${namespace}.svc`, new Date());
+  writeFileSync(join(certDir, "tls.crt"), pair.cert);
+  writeFileSync(join(certDir, "tls.key"), pair.key);
+  await expect.poll(() => said(health, "/readyz"), patience).toBe("ok\n");
 });
 
 test("a ConfigurationState that somebody deletes is there again", async () => {
