@@ -76,6 +76,18 @@ describe("which address", () => {
   });
 });
 
+test.each<[string, string, boolean]>([
+  ["", "", true],
+  ["foo", "", false],
+  ["bar", "", false],
+  ["", "foo", false],
+  ["foo", "foo", true],
+  ["bar", "foo", false],
+])("a Service of class %j, and a controller of class %j: handled %j", (loadBalancerClass, lbClass, isHandled) => {
+  const one = service("a", loadBalancerClass === "" ? {} : { loadBalancerClass });
+  expect(allocate({ config: { pools: [first] }, services: [one], lbClass }).outcomes.length === 1).toBe(isHandled);
+});
+
 describe("which pool", () => {
   const second = pool("second", ["10.200.0.0/24"]);
 
