@@ -222,10 +222,10 @@ export class Ledger {
   }
 }
 
-/** A crowd may be thousands; who came first is enough to find the others. */
+/** A crowd may be thousands; who came first is enough to find the others, and stays the same while more come. */
 function nameSome(holders: ReadonlySet<string>): string {
   const some = sortedText(holders.values().take(5)).join(",");
-  return holders.size > 5 ? `${some} and ${holders.size - 5} more` : some;
+  return holders.size > 5 ? `${some} and others` : some;
 }
 
 /** No pool has more slots than IPv6 has addresses. */
