@@ -17,8 +17,8 @@ const events: Resource<KubeObject> = { apiVersion: "v1", kind: "Event", plural: 
 
 /** Repeats are counted for as many different events as this; the oldest is forgotten and would be written anew. */
 const remembered = 1024;
-/** Waiting to be written. Beyond it the newest are dropped: events are help, not record. */
-const waiting = 1024;
+/** Waiting to be written: 10,000 Services may all have something to say. The newest beyond it are dropped: events are help, not record. */
+const waiting = 16_384;
 
 /**
  * Writes Kubernetes Events, in order, behind the caller's back: recording never waits and never fails.

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import type { Admit } from "../../lab/control-plane/api/hooks.ts";
+import type { Admit, Authorize } from "../../lab/control-plane/api/hooks.ts";
 import { type ControlPlane, startControlPlane } from "../../lab/control-plane/server.ts";
 import type { ApiObject, PodRuntime, ResourceId } from "../../lab/control-plane/types.ts";
 
@@ -41,11 +41,11 @@ export class Cluster implements AsyncDisposable {
     this.#stop = stop;
   }
 
-  /** `admit`: an admission webhook's verdict on each write. */
-  static async start(admit?: Admit): Promise<Cluster> {
+  /** `admit`: an admission webhook's verdict on each write; `authorize`: is asked about each request. */
+  static async start(admit?: Admit, authorize?: Authorize): Promise<Cluster> {
     const stop = new AbortController();
     const options = { host: "127.0.0.1", port: 0, certNames: [], runtime: unused, signal: stop.signal };
-    const plane = await startControlPlane({ ...options, ...(admit && { admit }) });
+    const plane = await startControlPlane({ ...options, ...(admit && { admit }), ...(authorize && { authorize }) });
     const directory = await mkdtemp(join(tmpdir(), "metallb-ts-"));
     await writeFile(join(directory, "kubeconfig"), plane.kubeconfig());
     const crds = { group: "apiextensions.k8s.io", resource: "customresourcedefinitions" };
