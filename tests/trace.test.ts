@@ -26,6 +26,28 @@ test("a Service that is not announced says why, with exit code 1", () => {
   expect(status).toBe(1);
 });
 
+test("a Service that waits for an address says of each pool why", () => {
+  const objects = readFileSync(OBJECTS, "utf8")
+    .replace("autoAssign: true", "autoAssign: false")
+    .replace(/ingress:\n +- ip: \S+/, "{}");
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    ["src/programs/cli.ts", "trace", "default/test-lb", "--node", "node1"],
+    { input: objects, encoding: "utf8" },
+  );
+  expect(stdout.replace(/^ +/gm, "")).toContain(
+    [
+      "waiting:",
+      "kind: not-granted",
+      "message: 'no available IPs: pool \"bgp-pool\" has autoAssign false'",
+      "pools:",
+      "- pool: bgp-pool",
+      "kind: auto-assign-off",
+    ].join("\n"),
+  );
+  expect(status).toBe(1);
+});
+
 test("a wrong name is refused in one line", () => {
   const { stderr, status } = spawnSync(
     process.execPath,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Service } from "../api/core.ts";
+import type { Service, ServiceSpec } from "../api/core.ts";
 import type { Pool } from "../config/config.ts";
 import { familyOf, parseAddress } from "../net/address.ts";
 import { inRange } from "../net/range.ts";
@@ -31,7 +31,18 @@ const annotations = fc.record(
   },
   { requiredKeys: [] },
 );
-const families = fc.constantFrom({}, {}, { clusterIPs: ["fd96::1"] }, dual, bothRequired);
+const families = fc.constantFrom<Partial<ServiceSpec>[]>(
+  {},
+  {},
+  { clusterIPs: ["fd96::1"] },
+  dual,
+  bothRequired,
+  { ...dual, ipFamilies: ["IPv6", "IPv4"] },
+  { ipFamilyPolicy: "PreferDualStack" },
+  { ipFamilyPolicy: "RequireDualStack" },
+  { ...dual, ipFamilyPolicy: "SingleStack" },
+  { clusterIPs: [] },
+);
 const has = fc.subarray(["10.0.0.0", "10.0.0.1", "10.0.1.0", "10.0.2.255", "10.0.4.1", "fd00::", "fd01::1"], {
   maxLength: 2,
 });
@@ -123,6 +134,8 @@ test("what a pass gave stays in the next, with memory and after a restart, and s
         now = next;
       }
       expect(rounds).toBeLessThanOrEqual(w.services.length + 2);
+      const last = pass(w.pools, now.outcomes.map(written), now.memory);
+      expect(last.outcomes.flatMap(({ events }) => events)).toEqual([]);
       expect(pass(w.pools, now.outcomes.map(written)).pools).toEqual(now.pools);
     }),
     runs,

@@ -3,6 +3,7 @@ import type { Service } from "../api/core.ts";
 import type { Pool } from "../config/config.ts";
 import { allocate } from "./allocate.ts";
 import type { Memory, Outcome } from "./outcome.ts";
+import { verdictText } from "./verdict.ts";
 import { bothRequired, dual, forAll, got, pool, service, written } from "./testing/world.ts";
 
 const first = pool("first", ["10.100.0.0/24"]);
@@ -75,6 +76,18 @@ describe("which address", () => {
   });
 });
 
+test.each<[string, string, boolean]>([
+  ["", "", true],
+  ["foo", "", false],
+  ["bar", "", false],
+  ["", "foo", false],
+  ["foo", "foo", true],
+  ["bar", "foo", false],
+])("a Service of class %j, and a controller of class %j: handled %j", (loadBalancerClass, lbClass, isHandled) => {
+  const one = service("a", loadBalancerClass === "" ? {} : { loadBalancerClass });
+  expect(allocate({ config: { pools: [first] }, services: [one], lbClass }).outcomes.length === 1).toBe(isHandled);
+});
+
 describe("which pool", () => {
   const second = pool("second", ["10.200.0.0/24"]);
 
@@ -136,6 +149,20 @@ describe("which pool", () => {
       b: 'no available IPs in pool tiny: pool "tiny" is full (1/1 IPv4)',
       c: 'unknown pool "nope"',
     });
+  });
+
+  test("many pools are told together, by what is said of them, and each speaks for itself in the value", () => {
+    const tiny = Array.from({ length: 20 }, (_, i) => pool(`p${i + 10}`, [`10.9.0.${i}/32`]));
+    const off = Array.from({ length: 9 }, (_, i) => pool(`q${i}`, [`10.8.0.${i}/32`], { autoAssign: false }));
+    const services = [...tiny.map((_, i) => service(`s${i}`, { born: i })), service("late", { born: 99 })];
+    const late = run([...tiny, ...off, pool("v6", ["fd00::/64"])], services).outcomes.find(
+      ({ key }) => key === "default/late",
+    );
+    expect(late && got(late)).toBe(
+      'no available IPs: 20 pools are full (20/20 IPv4), the first "p10"; ' +
+        '9 pools have autoAssign false, the first "q0"; pool "v6" has no IPv4 addresses',
+    );
+    expect(late?.state.kind === "waiting" && late.state.refusal.pools).toHaveLength(30);
   });
 
   test("the annotation's name from before 0.14.9 counts, and the present one wins even when empty", () => {
@@ -228,6 +255,52 @@ describe("sharing an address", () => {
     expect(assignments([first], [held, service("b", { ...shares("k"), ...at(443) })])["b"]).toEqual(["10.100.0.0"]);
     const blocker = pool("first", ["10.100.0.5-10.100.0.9"]);
     expect(assignments([blocker], [held, service("b", { ...shares("k"), ...at(443) })])["b"]).toEqual(["10.100.0.5"]);
+  });
+
+  test("Services of two namespaces may share", () => {
+    const other = service("b", { ...shares("k"), ...at(443) });
+    const elsewhere = { ...other, metadata: { ...other.metadata, namespace: "elsewhere" } };
+    expect(assignments([one], [service("a", { ...shares("k"), ...at(80) }), elsewhere])).toEqual({
+      a: ["10.100.0.1"],
+      b: ["10.100.0.1"],
+    });
+  });
+
+  test("who is alone on its address may change key and ports, and keeps it", () => {
+    const { outcomes, memory } = run([first], [service("a", { ...shares("k"), ...at(80) })]);
+    const changed = service("a", { ...shares("l"), ...at(443), has: ["10.100.0.0"] });
+    expect(outcomes.map(got)).toEqual([["10.100.0.0"]]);
+    expect(assignments([first], [changed], memory)).toEqual({ a: ["10.100.0.0"] });
+  });
+
+  test("the same port on two addresses: the next with that key goes to the first where its own port is free", () => {
+    const has = (ip: string, port: number) => ({ ...shares("k"), ...at(port), has: [ip] });
+    const held = [service("a", has("10.100.0.0", 80)), service("b", has("10.100.0.1", 80))];
+    const come = [
+      service("c", { ...shares("k"), ...at(443), born: 7 }),
+      service("d", { ...shares("k"), ...at(443), born: 8 }),
+    ];
+    expect(assignments([first], [...held, ...come])).toMatchObject({ c: ["10.100.0.0"], d: ["10.100.0.1"] });
+  });
+
+  test("both families are shared in the pool where both may be, though one alone may be in an earlier one", () => {
+    const pools = [pool("p", ["10.1.0.0/32", "fd01::/128"]), pool("q", ["10.2.0.0/32", "fd02::/128"])];
+    const held = [
+      service("a", { ...dual, ...shares("k"), ...at(80), has: ["10.1.0.0"], from: "p" }),
+      service("b", { clusterIPs: ["fd96::1"], ...at(443), has: ["fd01::"], from: "p" }),
+      service("c", { ...dual, ...shares("k"), ...at(80), has: ["10.2.0.0", "fd02::"], from: "q" }),
+    ];
+    const come = service("d", { ...bothRequired, ...shares("k"), ...at(443), born: 9 });
+    expect(assignments(pools, [...held, come])["d"]).toEqual(["10.2.0.0", "fd02::"]);
+  });
+
+  test("of many who share, the cause names a few", () => {
+    const crowd = Array.from({ length: 12 }, (_, i) => service(`s${i + 10}`, { ...shares("k"), ...at(i), born: i }));
+    const asks = service("z", { ...wants("10.100.0.1"), born: 99 });
+    expect(assignments([one], [...crowd.map((each) => written(only(run([one], [each]).outcomes))), asks])["z"]).toBe(
+      'can\'t change sharing key for "default/z", address also in use by ' +
+        "default/s10,default/s11,default/s12,default/s13,default/s14 and others",
+    );
   });
 
   test("when requested, the cause names who stands in the way", () => {
@@ -472,8 +545,65 @@ describe("changes (controller.md §8): what happens to a Service that has an add
   });
 });
 
+describe("why a Service waits, as a value: what each pool has to say", () => {
+  const pools = [
+    pool("full", ["10.9.0.0/32"]),
+    pool("off", ["10.8.0.0/24"], { autoAssign: false }),
+    pool("others", ["10.7.0.0/24"], { allocation: { ...forAll, namespaces: ["x"] } }),
+    pool("v6", ["fd00::/64"]),
+    pool("web", ["10.6.0.0/24"], { allocation: { ...forAll, serviceSelectors: [{ matchLabels: { app: "web" } }] } }),
+  ];
+  const reasons = (asked: Parameters<typeof service>[1]) => {
+    const holder = service("holder", { has: ["10.9.0.0"], from: "full" });
+    const state = run(pools, [holder, service("a", { born: 9, ...asked })]).outcomes[0]?.state;
+    return state?.kind === "waiting"
+      ? Object.fromEntries(state.refusal.pools.map((one) => [one.pool, verdictText(one)]))
+      : state;
+  };
+
+  test("of a Service that asks for nothing", () => {
+    expect(reasons({})).toEqual({
+      full: 'pool "full" is full (1/1 IPv4)',
+      off: 'pool "off" has autoAssign false',
+      others: 'pool "others" is for other namespaces',
+      v6: 'pool "v6" has no IPv4 addresses',
+      web: 'pool "web" is for Services with other labels',
+    });
+  });
+
+  test("of one that names a pool", () => {
+    const notAsked = (name: string, asked: string) => `pool "${name}" is not the one asked for, "${asked}"`;
+    expect(reasons(from("full"))).toEqual({
+      full: 'pool "full" is full (1/1 IPv4)',
+      ...Object.fromEntries(["off", "others", "v6", "web"].map((name) => [name, notAsked(name, "full")])),
+    });
+    expect(reasons(from("others"))).toMatchObject({
+      full: notAsked("full", "others"),
+      others: 'pool "others" is for other namespaces',
+    });
+    expect(reasons(from("nope"))).toMatchObject({ full: notAsked("full", "nope"), off: notAsked("off", "nope") });
+  });
+
+  test("of one that asks for addresses", () => {
+    expect(reasons(wants("10.9.0.0"))).toEqual({
+      full: 'pool "full" can\'t give what is asked for: can\'t change sharing key for "default/a", address also in use by default/holder',
+      off: 'pool "off" does not have ["10.9.0.0"]',
+      others: 'pool "others" is for other namespaces',
+      v6: 'pool "v6" does not have ["10.9.0.0"]',
+      web: 'pool "web" is for Services with other labels',
+    });
+    expect(reasons({ ...dual, ...wants("10.9.0.0,fd00::5") })).toMatchObject({
+      v6: 'pool "v6" could give ["fd00::5"]',
+    });
+  });
+
+  test("of one that is itself at fault: nothing", () => {
+    for (const asked of [wants("ten"), wants("fd00::1"), { clusterIPs: [] }]) expect(reasons(asked)).toEqual({});
+  });
+});
+
 describe("events", () => {
-  test.each<[string, Service, readonly string[]]>([
+  test.each<[string, Service, readonly string[], (readonly Pool[])?]>([
     ["assigned", service("a"), ['IPAllocated: Assigned IP ["10.100.0.0"]']],
     ["nothing new", service("a", { has: ["10.100.0.3"] }), []],
     [
@@ -502,6 +632,29 @@ describe("events", () => {
       ],
     ],
     [
+      "a status with two addresses of one family",
+      service("a", { has: ["10.100.0.3", "10.100.0.4"] }),
+      [
+        'nolbIPsIPFamily: Failed to retrieve LBIPs IPFamily for ["10.100.0.3" "10.100.0.4"]: not one address of each family',
+        'ClearAssignment: current IP for "default/a" not allowed by config, will attempt for new IP assignment: ["10.100.0.4"] does not match the ipFamily of the service',
+      ],
+    ],
+    [
+      "clusterIPs from which nothing can be told take nothing away",
+      service("a", { has: ["10.100.0.3"], clusterIPs: ["10.96.0.1", "10.96.0.2"] }),
+      [
+        'noclusterIPsIPFamily: the clusterIPs [10.96.0.1 10.96.0.2] are not one address of each family; it keeps ["10.100.0.3"]',
+      ],
+    ],
+    [
+      "the second family that is lacking is the one spoken of, not the first",
+      service("a", { has: ["10.100.0.3"], ...dual, ...from("only") }),
+      [
+        'AdditionalAssignFailed: cannot assign additional IP in PreferDualStack: no available IPs: pool "only" has no IPv6 addresses',
+      ],
+      [pool("only", ["10.100.0.3/32"])],
+    ],
+    [
       "an annotation from before 0.14.9",
       service("a", { annotations: { "metallb.universe.tf/address-pool": "first" } }),
       [
@@ -514,8 +667,8 @@ describe("events", () => {
       service("a", { ipFamilyPolicy: "RequireDualStack" }),
       ["not enough clusterips: Service requires dual stack but not enough clusterips [10.96.0.1]"],
     ],
-  ])("%s", (_, one, expected) => {
-    expect(said([first], one)).toEqual(expected);
+  ])("%s", (_, one, expected, pools = [first]) => {
+    expect(said(pools, one)).toEqual(expected);
   });
 
   test("what was said is not said again", () => {

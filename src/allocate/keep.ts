@@ -1,7 +1,7 @@
 import { eventReasons } from "../api/names.ts";
 import { type Address, familyOf } from "../net/address.ts";
 import { compareText } from "../std/order.ts";
-import { isCompatible, type Market } from "./market.ts";
+import type { Market } from "./market.ts";
 import type { Note, Refusal, Remembered } from "./outcome.ts";
 import { familiesOf, quoted, type Wish } from "./wish.ts";
 
@@ -117,10 +117,10 @@ function keepable(market: Market, wish: Wish, addresses: readonly Address[]) {
 }
 
 /** Why a Service may not have an address, whoever asks, in MetalLB's words. */
-export function objection({ ledger }: Market, wish: Wish, address: Address): string | undefined {
+export function objection({ ledger, access }: Market, wish: Wish, address: Address): string | undefined {
   const space = ledger.spaceOf(address);
   if (space === undefined) return `${quoted([address])} is not allowed in config`;
-  if (!isCompatible(space.pool, wish.service)) return `pool ${space.pool.name} not compatible for ip assignment`;
+  if (!access.admits(space, wish.service)) return `pool ${space.pool.name} not compatible for ip assignment`;
   return ledger.conflict(wish.claim, address);
 }
 

@@ -1,7 +1,8 @@
 import type { Pool } from "../config/config.ts";
 import { type Address, bitsOf, type Family, familyOf } from "../net/address.ts";
 import { RangeMap } from "../net/range-map.ts";
-import { sortedText } from "../std/order.ts";
+import { sortedBy, sortedText } from "../std/order.ts";
+import { Commons } from "./commons.ts";
 import { PoolSpace, type Stretch } from "./space.ts";
 
 /** What decides whether a Service may share an address with others. */
@@ -56,17 +57,18 @@ const empty: Account = { addresses: [], reserved: [] };
  * because its status still says otherwise, and writing that may fail.
  */
 export class Ledger {
+  /** In the order of the pools given, which is their rank. */
   readonly spaces: readonly PoolSpace[];
   readonly #index: RangeMap<Stretch>;
   /** Where addresses lie that were asked for before: reading an IPv6 address costs more than all the rest. */
   readonly #places = new Map<Address, Place | undefined>();
   readonly #uses = new Map<Address, Use>();
   /** Addresses held with a sharing text. */
-  readonly #shared = new Map<string, Set<Address>>();
+  readonly #shared = new Map<string, { readonly [family in Family]: Commons }>();
   readonly #accounts = new Map<string, Account>();
 
   constructor(pools: readonly Pool[]) {
-    this.spaces = pools.map((pool) => new PoolSpace(pool));
+    this.spaces = pools.map((pool, rank) => new PoolSpace(pool, rank));
     this.#index = new RangeMap(this.spaces.flatMap((space) => [...space.lines.ipv4, ...space.lines.ipv6]));
   }
 
@@ -96,7 +98,7 @@ export class Ledger {
     const { first, crowd } = use;
     if (first.key === claim.key && (crowd === undefined || crowd.holders.size === 1)) return undefined;
     if (crowd === undefined || first.sharing !== claim.sharing) {
-      const others = sortedText(crowd?.holders ?? [first.key]).join(",");
+      const others = nameSome(crowd?.holders ?? new Set([first.key]));
       return `can't change sharing key for "${claim.key}", address also in use by ${others}`;
     }
     const port = claim.ports.find((each) => (crowd.ports.get(each) ?? claim.key) !== claim.key);
@@ -108,28 +110,43 @@ export class Ledger {
    * free, or that it may share if that comes before.
    */
   lowest(space: PoolSpace, family: Family, claim: Claim): Address | undefined {
-    const { addresses, reserved } = this.#accountOf(claim.key);
-    const own = [...addresses, ...reserved];
-    return own.find((address) => this.#offers(space, family, claim, address)) ?? this.#next(space, family, claim);
+    return (
+      this.#own(family, claim).find(({ place }) => place.space === space)?.address ?? this.#next(space, family, claim)
+    );
   }
 
-  #offers(space: PoolSpace, family: Family, claim: Claim, address: Address): boolean {
-    return (
-      familyOf(address) === family && this.spaceOf(address) === space && this.conflict(claim, address) === undefined
-    );
+  /** The pools that offer `claim` an address of a family that it has, or that is reserved for it. */
+  ownSpaces(family: Family, claim: Claim): readonly PoolSpace[] {
+    return this.#own(family, claim).map(({ place }) => place.space);
+  }
+
+  /** The first pool from a rank on that offers `claim` an address of a family to share with others; O(log n). */
+  sharedSpace(family: Family, claim: Claim, rank: number): PoolSpace | undefined {
+    const place = this.#shared.get(claim.sharing)?.[family].firstFor(claim.ports, placeNumber(rank, 0n));
+    return place === undefined ? undefined : this.spaces[Number(place >> slotBits)];
+  }
+
+  #own(family: Family, claim: Claim): readonly { readonly address: Address; readonly place: Place }[] {
+    const { addresses, reserved } = this.#accountOf(claim.key);
+    return [...addresses, ...reserved].flatMap((address) => {
+      const place = familyOf(address) === family ? this.#placeOf(address) : undefined;
+      return place === undefined || this.conflict(claim, address) !== undefined ? [] : [{ address, place }];
+    });
   }
 
   #next(space: PoolSpace, family: Family, claim: Claim): Address | undefined {
     const free = space.lowestFree(family);
-    let best: { readonly address: Address; readonly slot: bigint } | undefined = free;
-    for (const address of this.#shared.get(claim.sharing) ?? []) {
-      const place = this.#uses.get(address)?.place;
-      if (place?.space !== space || familyOf(address) !== family) continue;
-      if ((best === undefined || place.slot < best.slot) && this.conflict(claim, address) === undefined) {
-        best = { address, slot: place.slot };
-      }
-    }
-    return best?.address;
+    const first = placeNumber(space.rank, 0n);
+    const shared = this.#shared.get(claim.sharing)?.[family].firstFor(claim.ports, first);
+    const end = placeNumber(space.rank, free ?? space.total[family]);
+    const slot = shared !== undefined && shared < end ? shared - first : free;
+    return slot === undefined ? undefined : this.#addressAt({ space, slot }, family);
+  }
+
+  #addressAt(place: Place, family: Family): Address {
+    const address = place.space.addressAt(family, place.slot);
+    this.#places.set(address, place);
+    return address;
   }
 
   /** Assigns `addresses`, which must be free of conflict, to `claim`; what it had before stays reserved. */
@@ -148,9 +165,14 @@ export class Ledger {
     this.#accounts.set(claim.key, { addresses, reserved: [...reserved, address] });
   }
 
-  /** Counters of each pool, in the order of the pools. */
+  /** How many addresses are in use. */
+  get inUse(): number {
+    return this.#uses.size;
+  }
+
+  /** Counters of each pool, by name. */
   usage(): PoolUsage[] {
-    return this.spaces.map(({ pool, total, taken }) => ({
+    return sortedBy(this.spaces, ({ pool }) => pool.name).map(({ pool, total, taken }) => ({
       pool: pool.name,
       total,
       assigned: { ipv4: taken.ipv4.size, ipv6: taken.ipv6.size },
@@ -174,13 +196,19 @@ export class Ledger {
   }
 
   #take(claim: Claim, address: Address): void {
-    const { crowd } = this.#uses.get(address) ?? this.#open(claim, address);
+    const { crowd, place } = this.#uses.get(address) ?? this.#open(claim, address);
     if (crowd === undefined) return;
     crowd.holders.add(claim.key);
     for (const port of claim.ports) crowd.ports.set(port, claim.key);
-    const shared = this.#shared.get(claim.sharing);
-    if (shared) shared.add(address);
-    else this.#shared.set(claim.sharing, new Set([address]));
+    this.#sharedBy(claim.sharing)[familyOf(address)].add(placeNumber(place.space.rank, place.slot), claim.ports);
+  }
+
+  #sharedBy(sharing: string): { readonly [family in Family]: Commons } {
+    const found = this.#shared.get(sharing);
+    if (found) return found;
+    const made = { ipv4: new Commons(), ipv6: new Commons() };
+    this.#shared.set(sharing, made);
+    return made;
   }
 
   #open(claim: Claim, address: Address): Use {
@@ -193,3 +221,15 @@ export class Ledger {
     return use;
   }
 }
+
+/** A crowd may be thousands; who came first is enough to find the others, and stays the same while more come. */
+function nameSome(holders: ReadonlySet<string>): string {
+  const some = sortedText(holders.values().take(5)).join(",");
+  return holders.size > 5 ? `${some} and others` : some;
+}
+
+/** No pool has more slots than IPv6 has addresses. */
+const slotBits = 128n;
+
+/** Places of all pools in one line: by rank, then by slot. */
+const placeNumber = (rank: number, slot: bigint): bigint => (BigInt(rank) << slotBits) + slot;

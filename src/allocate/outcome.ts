@@ -1,7 +1,7 @@
 import type { Service } from "../api/core.ts";
 import type { Address } from "../net/address.ts";
 import type { PoolUsage } from "./ledger.ts";
-import type { PoolVerdict } from "./market.ts";
+import type { PoolVerdict } from "./verdict.ts";
 import type { Wish } from "./wish.ts";
 
 export interface AllocationResult {
@@ -35,7 +35,10 @@ export type AssignmentState =
   | { readonly kind: "waiting"; readonly refusal: Refusal }
   | { readonly kind: "not-load-balancer" };
 
-/** Why a wish can't be granted, in MetalLB's words, and what each pool has to say where that decides. */
+/**
+ * Why a wish can't be granted, in MetalLB's words, and what each pool has to say, by name. `pools` is empty where the Service
+ * itself is at fault: no pool was asked.
+ */
 export interface Refusal {
   readonly kind: RefusalKind;
   readonly message: string;

@@ -1,18 +1,18 @@
-import { type Address, familyOf } from "../net/address.ts";
+import { type Address, type Family, familyOf } from "../net/address.ts";
 import { err, ok, type Result } from "../std/result.ts";
 import { compareAge, type Entry, objection } from "./keep.ts";
+import { Candidates } from "./candidates.ts";
 import {
   chooseAutomatically,
   chooseFrom,
-  chooseOne,
-  isCompatible,
+  chooseSecond,
   type Market,
   missingFamilies,
-  poolsToExtend,
+  requestVerdicts,
   verdicts,
-  verdictText,
 } from "./market.ts";
 import type { Refusal } from "./outcome.ts";
+import type { PoolVerdict } from "./verdict.ts";
 import { familiesOf, quoted, type Shape, type Wish } from "./wish.ts";
 
 /** Serves all that have nothing or ask for something else: requested addresses first, older Services before younger. */
@@ -78,12 +78,13 @@ function grantRequested(
   if (families !== familiesOf(shape).join(" ")) {
     return refuse(`requested loadBalancer IP(s) ${quoted(requested)} does not match the ipFamily of the service`);
   }
+  const refuseIt = (cause: string) => refuse(cause, requestVerdicts(market, wish, requested));
   for (const address of requested) {
     const cause = objection(market, wish, address);
-    if (cause !== undefined) return refuse(cause);
+    if (cause !== undefined) return refuseIt(cause);
     const found = market.ledger.spaceOf(address)?.pool.name;
     if (wish.pool !== undefined && found !== wish.pool) {
-      return refuse(
+      return refuseIt(
         `requested loadBalancer IP(s) ${quoted(requested)} not compatible with requested address pool ${wish.pool}`,
       );
     }
@@ -99,10 +100,11 @@ function grantFromPool(
   held: readonly Address[],
 ): Result<readonly Address[], Refusal> {
   const space = market.byName.get(name);
-  if (space === undefined) return refuse(`unknown pool "${name}"`);
-  if (!isCompatible(space.pool, wish.service)) return refuse(`pool ${name} not compatible for ip assignment`);
+  const refuseIt = (cause: string) => refuse(cause, verdicts(market, wish, familiesOf(shape)).pools);
+  if (space === undefined) return refuseIt(`unknown pool "${name}"`);
+  if (!market.access.admits(space, wish.service)) return refuseIt(`pool ${name} not compatible for ip assignment`);
   if (held.length > 0 && held.every((address) => market.ledger.spaceOf(address) === space)) return ok(held);
-  const chosen = chooseFrom(market, [space], wish, shape);
+  const chosen = chooseFrom(market, new Candidates([space]), wish, shape);
   return chosen ? ok(chosen) : refuseAll(market, wish, shape, `no available IPs in pool ${name}`);
 }
 
@@ -119,31 +121,30 @@ function extend(market: Market, wish: Wish): Refusal | undefined {
   if (!wish.shape.ok || held.length === 0) return undefined;
   const [missing] = missingFamilies(wish.shape.value, held);
   if (missing === undefined) return undefined;
-  const more = chooseOne(market, poolsToExtend(market, wish, held), wish, missing);
-  if (more === undefined) return lacksSecondFamily(market, wish, wish.shape.value);
+  const more = chooseSecond(market, wish, held, missing);
+  if (more === undefined) return lacksSecondFamily(market, wish, wish.shape.value, missing);
   market.ledger.hold(wish.claim, [...held, ...more]);
   return undefined;
 }
 
 /** A Service that requires both families is not granted its wish; one that prefers them can live without. */
-function lacksSecondFamily(market: Market, wish: Wish, shape: Shape): Refusal {
-  const found = refusal(market, wish, shape, "no available IPs");
+function lacksSecondFamily(market: Market, wish: Wish, shape: Shape, missing: Family): Refusal {
+  const found = refusal(market, wish, [missing], "no available IPs");
   return shape.kind === "dual" && !shape.required ? { ...found, kind: "no-second-family" } : found;
 }
 
-const refuse = (message: string): Result<never, Refusal> => err({ kind: "not-granted", message, pools: [] });
+const refuse = (message: string, pools: readonly PoolVerdict[] = []): Result<never, Refusal> =>
+  err({ kind: "not-granted", message, pools });
 
 const refuseAll = (market: Market, wish: Wish, shape: Shape, message: string): Result<never, Refusal> =>
-  err(refusal(market, wish, shape, message));
+  err(refusal(market, wish, familiesOf(shape), message));
 
 /**
  * A refusal that lets each pool speak.
  *
  * Differs: MetalLB ends after `message`.
  */
-function refusal(market: Market, wish: Wish, shape: Shape, message: string): Refusal {
-  const pools = verdicts(market, wish, shape);
-  const texts = pools.filter(({ kind }) => kind !== "not-asked").map(verdictText);
-  const none = market.ledger.spaces.length === 0 ? ["there is no IPAddressPool"] : texts;
-  return { kind: "not-granted", message: none.length === 0 ? message : `${message}: ${none.join("; ")}`, pools };
+function refusal(market: Market, wish: Wish, families: readonly Family[], message: string): Refusal {
+  const { pools, text } = verdicts(market, wish, families);
+  return { kind: "not-granted", message: text === "" ? message : `${message}: ${text}`, pools };
 }

@@ -20,13 +20,16 @@ export interface Stretch extends Range {
  */
 export class PoolSpace {
   readonly pool: Pool;
+  /** Where it stands among all pools, in the order in which they are tried. */
+  readonly rank: number;
   readonly taken: { readonly [family in Family]: SlotSet } = { ipv4: new SlotSet(), ipv6: new SlotSet() };
   /** How many addresses it can give out, exactly. */
   readonly total: { readonly [family in Family]: bigint };
   readonly lines: { readonly [family in Family]: readonly Stretch[] };
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, rank: number) {
     this.pool = pool;
+    this.rank = rank;
     this.lines = { ipv4: this.#line("ipv4"), ipv6: this.#line("ipv6") };
     this.total = { ipv4: endOf(this.lines.ipv4), ipv6: endOf(this.lines.ipv6) };
   }
@@ -37,13 +40,20 @@ export class PoolSpace {
     return isBuggy(bits) ? undefined : stretch.slot + usableBelow(bits) - usableBelow(stretch.first);
   }
 
-  /** The lowest address that nobody holds; `undefined` when all are held. */
-  lowestFree(family: Family): { readonly address: Address; readonly slot: bigint } | undefined {
-    const slot = this.taken[family].lowestAbsent();
-    if (slot >= this.total[family]) return undefined;
+  isFull(family: Family): boolean {
+    return this.taken[family].size >= this.total[family];
+  }
+
+  /** The lowest slot that nobody holds; `undefined` when all are held. */
+  lowestFree(family: Family): bigint | undefined {
+    return this.isFull(family) ? undefined : this.taken[family].lowestAbsent();
+  }
+
+  /** The address of a slot. */
+  addressAt(family: Family, slot: bigint): Address {
     const stretch = lastWhere(this.lines[family], (candidate) => candidate.slot <= slot);
     if (stretch === undefined) throw new Error(`bug: slot ${slot} of pool ${this.pool.name} lies in no entry`);
-    return { address: addressFrom(family, this.#bitsAt(stretch, slot - stretch.slot)), slot };
+    return addressFrom(family, this.#bitsAt(stretch, slot - stretch.slot));
   }
 
   #bitsAt(stretch: Stretch, offset: bigint): bigint {

@@ -36,6 +36,24 @@ test("only a new version: kept, in silence", () => {
   expect(changes()).toBe(1);
 });
 
+test("what the watch repeats of our own write is no change", () => {
+  const { cache, changes } = filled(object("a", 1));
+  cache.learn(object("a", 13, { mine: "yes" }));
+  const before = cache.items;
+  cache.receive({ type: "MODIFIED", object: object("a", 13, { mine: "yes" }) });
+  expect(cache.items).toBe(before);
+  expect(changes()).toBe(2);
+});
+
+test("a list that somebody has read never changes", () => {
+  const { cache } = filled(object("a", 1), object("b", 2));
+  const before = cache.items;
+  cache.receive({ type: "DELETED", object: object("a", 11) });
+  cache.receive({ type: "MODIFIED", object: object("b", 12, { new: "yes" }) });
+  expect(before).toEqual([object("a", 1), object("b", 2)]);
+  expect(cache.items).toEqual([object("b", 12, { new: "yes" })]);
+});
+
 test("the answer to our own write is known at once, and the watch's late words don't undo it", () => {
   const { cache } = filled(object("a", 1));
   cache.learn(object("a", 13, { mine: "yes" }));

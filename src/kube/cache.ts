@@ -1,4 +1,4 @@
-import { deepEqual } from "../std/equal.ts";
+import { deepEqual, sameItems } from "../std/equal.ts";
 import { compareText, sortedBy } from "../std/order.ts";
 import { keyOf, type KubeObject } from "../api/object.ts";
 import type { WatchEvent } from "./client.ts";
@@ -12,7 +12,9 @@ import type { WatchEvent } from "./client.ts";
  */
 export class Cache<T extends KubeObject> {
   readonly #changed: () => void;
-  #items: readonly T[] = [];
+  #items: T[] = [];
+  /** Whether someone has read `#items` since the last change: then the next change makes another. */
+  #isRead = false;
   #synced = false;
   /** The newest version that the server's own stream has told. */
   #seen = "";
@@ -22,6 +24,7 @@ export class Cache<T extends KubeObject> {
   }
 
   get items(): readonly T[] {
+    this.#isRead = true;
     return this.#items;
   }
 
@@ -39,9 +42,9 @@ export class Cache<T extends KubeObject> {
   /** A complete list takes the place of what was known; what did not change stays the same object. */
   replace(objects: readonly T[], resourceVersion: string): void {
     const next = sortedBy(objects, keyOf).map((object) => this.#kept(object));
-    const same = next.length === this.#items.length && next.every((object, i) => object === this.#items[i]);
+    const same = sameItems(next, this.#items);
     const first = !this.#synced;
-    this.#items = same ? this.#items : next;
+    if (!same) [this.#items, this.#isRead] = [next, false];
     this.#seen = resourceVersion;
     this.#synced = true;
     if (first || !same) this.#changed();
@@ -77,20 +80,26 @@ export class Cache<T extends KubeObject> {
     const old = at.found ? this.#items[at.index] : undefined;
     // The watch may tell late of what a write's answer told early.
     if (old && isNewer(old.metadata.resourceVersion, object.metadata.resourceVersion)) return;
+    if (old && type !== "DELETED" && isSameVersion(old, object)) return;
     if (type === "DELETED") {
       if (!old) return;
-      this.#items = this.#items.toSpliced(at.index, 1);
+      this.#own().splice(at.index, 1);
     } else {
-      this.#items = old ? this.#items.with(at.index, object) : this.#items.toSpliced(at.index, 0, object);
+      this.#own().splice(at.index, old ? 1 : 0, object);
       if (old && sameToReaders(old, object)) return;
     }
     this.#changed();
   }
 
+  /** The list, to be changed in place: a storm of events between two turns then costs one copy. */
+  #own(): T[] {
+    if (this.#isRead) [this.#items, this.#isRead] = [[...this.#items], false];
+    return this.#items;
+  }
+
   #kept(object: T): T {
     const old = this.get(keyOf(object));
-    const { uid, resourceVersion } = object.metadata;
-    return old && old.metadata.uid === uid && old.metadata.resourceVersion === resourceVersion ? old : object;
+    return old && isSameVersion(old, object) ? old : object;
   }
 
   /** Where `key` is, or would be. */
@@ -112,6 +121,9 @@ function isNewer(a: string | undefined, b: string | undefined): boolean {
   if (a === undefined || b === undefined || !/^\d+$/.test(a) || !/^\d+$/.test(b)) return false;
   return a.length === b.length ? a > b : a.length > b.length;
 }
+
+const isSameVersion = ({ metadata: a }: KubeObject, { metadata: b }: KubeObject): boolean =>
+  a.resourceVersion !== undefined && a.resourceVersion === b.resourceVersion && a.uid === b.uid;
 
 function sameToReaders(a: KubeObject, b: KubeObject): boolean {
   const unversioned = (object: KubeObject) => ({ ...object, metadata: { ...object.metadata, resourceVersion: "" } });

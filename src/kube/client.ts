@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { KubeObject } from "../api/object.ts";
+import { TimeLimit } from "../runtime/clock.ts";
 import type { Access } from "./access.ts";
 import { ApiError, refusal } from "./api-error.ts";
 import type { Resource } from "./resource.ts";
@@ -193,10 +194,10 @@ export class KubeClient implements Disposable {
   }
 
   async #json(call: Call, signal: AbortSignal): Promise<unknown> {
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
     const what = `${call.method} ${call.path}`;
+    using limit = new TimeLimit(requestTimeoutMs, signal);
     try {
-      return await parsed(await this.#open(call, bounded), what);
+      return await parsed(await this.#open(call, limit.signal), what);
     } catch (error) {
       throw asApiError(what, error, signal);
     }

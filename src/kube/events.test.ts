@@ -50,6 +50,13 @@ test("a repeat counts; another message is another event", async () => {
   await expect.poll(() => written().map(({ count }) => count)).toEqual([3, 1]);
 });
 
+test("thousands at once are all written, in order", async () => {
+  const many = Array.from({ length: 3_000 }, (_, i) => ({ ...assigned, message: String(i) }));
+  for (const happening of many) recorder.record(happening);
+  await expect.poll(() => written().length, { timeout: 30_000 }).toBe(many.length);
+  expect(written().map((event) => event["message"])).toEqual(many.map(({ message }) => message));
+});
+
 test("an event that has expired is written anew", async () => {
   recorder.record(assigned);
   await expect.poll(() => written().length).toBe(1);

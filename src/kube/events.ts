@@ -22,8 +22,8 @@ const remembered = 1024;
 /** How long an event waits for an API server that is away: as long as events live in it. */
 const patienceMs = 3_600_000;
 const retry = { minMs: 500, maxMs: 10_000 };
-/** Waiting to be written. Beyond it the newest are dropped: events are help, not record. */
-const waiting = 1024;
+/** Waiting to be written: 10,000 Services may all have something to say. The newest beyond it are dropped: events are help, not record. */
+const waiting = 16_384;
 
 /**
  * Writes Kubernetes Events, in order, behind the caller's back: recording never waits and never fails. What happens while

@@ -93,3 +93,20 @@ test("a change of one kind leaves the others' arrays as they were; a heartbeat w
   expect(after.services).not.toBe(before.services);
   expect(changes).toBe(wakeUps + 1);
 });
+
+test("a slice that comes, changes its Service or goes concerns no other Service", async () => {
+  server.put(slices, slice("api-1", { "kubernetes.io/service-name": "api" }));
+  follow();
+  await expect.poll(() => world.synced).toBe(true);
+  const names = (service: string) => world.snapshot().endpointSlices.get(`default/${service}`)?.map(nameOf);
+  const nameOf = ({ metadata }: { readonly metadata: { readonly name: string } }) => metadata.name;
+  const api = world.snapshot().endpointSlices.get("default/api");
+  server.put(slices, slice("web-0", { "kubernetes.io/service-name": "web" }));
+  await expect.poll(() => names("web")).toEqual(["web-0", "web-1"]);
+  server.put(slices, slice("web-1", { "kubernetes.io/service-name": "shop" }));
+  await expect.poll(() => names("shop")).toEqual(["web-1"]);
+  expect(names("web")).toEqual(["web-0"]);
+  server.remove(slices, "web-0");
+  await expect.poll(() => names("web")).toBeUndefined();
+  expect(world.snapshot().endpointSlices.get("default/api")).toBe(api);
+});

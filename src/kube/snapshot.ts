@@ -6,10 +6,11 @@ import { community } from "../api/kinds/community.ts";
 import { ipAddressPool } from "../api/kinds/ip-address-pool.ts";
 import { l2Advertisement } from "../api/kinds/l2-advertisement.ts";
 import { labelServiceName } from "../api/names.ts";
-import type { KubeObject } from "../api/object.ts";
+import { keyOf, type KubeObject } from "../api/object.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Log } from "../runtime/log.ts";
-import { sameItems } from "../std/equal.ts";
+import { differences } from "../std/differences.ts";
+import { sortedBy } from "../std/order.ts";
 import type { KubeClient, Scope } from "./client.ts";
 import { Watched } from "./follow.ts";
 import {
@@ -89,12 +90,22 @@ export class World {
   }
 
   #slicesByService(of: readonly EndpointSlice[]): Snapshot["endpointSlices"] {
-    if (this.#slices?.of === of) return this.#slices.byService;
-    const before = this.#slices?.byService;
-    const byService = Map.groupBy(of.filter(serviceOf), keyOfService);
-    for (const [key, slices] of byService) {
-      const old = before?.get(key);
-      if (old && sameItems(old, slices)) byService.set(key, old as EndpointSlice[]);
+    const before = this.#slices ?? { of: [], byService: new Map<string, readonly EndpointSlice[]>() };
+    if (before.of === of) return before.byService;
+    const byService = new Map(before.byService);
+    const change = (
+      slice: EndpointSlice | undefined,
+      to: (kept: readonly EndpointSlice[]) => readonly EndpointSlice[],
+    ) => {
+      if (slice === undefined || !serviceOf(slice)) return;
+      const key = keyOfService(slice);
+      const slices = to(byService.get(key) ?? []);
+      if (slices.length > 0) byService.set(key, slices);
+      else byService.delete(key);
+    };
+    for (const { before: old, after } of differences(before.of, of, keyOf)) {
+      change(old, (kept) => kept.filter((one) => one !== old));
+      change(after, (kept) => (after ? sortedBy([...kept, after], keyOf) : kept));
     }
     this.#slices = { of, byService };
     return byService;

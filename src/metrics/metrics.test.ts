@@ -100,6 +100,22 @@ test("pools count per family and together", async () => {
   ]);
 });
 
+test("a pool that is gone has no series", async () => {
+  const registry = createRegistry();
+  const set = poolMetrics(registry);
+  const counts = { total: { ipv4: 1n, ipv6: 0n }, assigned: { ipv4: 0n, ipv6: 0n } };
+  set([
+    { pool: "p", ...counts },
+    { pool: "q", ...counts },
+  ]);
+  set([{ pool: "q", ...counts }]);
+  const lines = await ours(registry);
+  expect(lines).toHaveLength(6);
+  for (const line of lines) expect(line).toContain('{pool="q"}');
+  set([]);
+  expect(await ours(registry)).toEqual([]);
+});
+
 test("a configuration loads once and may go stale", async () => {
   const registry = createRegistry();
   const client = clientMetrics(registry);

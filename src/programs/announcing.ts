@@ -23,9 +23,8 @@ import type { Wake } from "../runtime/wake.ts";
 import { configurationStateWrites } from "../status/configuration-state.ts";
 import { bgpSessionWrites } from "../status/bgp-session.ts";
 import { absenceEvents, announcedServices, announcementEvents, daemonEvents, sessionEvents } from "../status/events.ts";
-import { serviceBgpWrites, serviceOf } from "../status/service-bgp.ts";
+import { ServiceBgpBook, serviceOf } from "../status/service-bgp.ts";
 import type { Write } from "../status/write.ts";
-import { sameItems } from "../std/equal.ts";
 import { VtyError } from "../vty/session.ts";
 import type { AnnouncementTimes } from "./announcement-times.ts";
 import { configReader } from "./config-reader.ts";
@@ -190,7 +189,7 @@ class Telling {
   readonly #paced: PacedWrites;
   #announced: Set<string> | undefined;
   #announcements: readonly Announcement[] = [];
-  #statuses: { readonly from: readonly unknown[]; readonly writes: readonly Write[] } = { from: [], writes: [] };
+  readonly #statuses = new ServiceBgpBook();
 
   constructor(context: AnnouncingContext, wake: Wake, signal: AbortSignal) {
     const { client, node, log, metrics } = context;
@@ -245,41 +244,29 @@ class Telling {
     return this.#work.settled();
   }
 
-  #writes({ config, problems, decision, observed, failure }: Turn) {
-    const { namespace, node, owner, states, sessionStatuses } = this.#context;
-    const at = { node, namespace, owner, nowMs: Date.now(), existing: sessionStatuses.items };
-    const sessions = { ...at, peers: config.peers, problems, observed, failure };
-    return [
-      ...configurationStateWrites({
-        component: { kind: "speaker", node },
-        namespace,
-        owner,
-        problems,
-        ...(failure !== undefined && { failure }),
-        now: new Date().toISOString(),
-        existing: states.get(`${namespace}/${speakerStateName(node)}`),
-      }),
-      ...(sessionStatuses.synced ? this.#paced.due(bgpSessionWrites(sessions)) : []),
-      ...this.#statusWrites(config, decision, observed),
-    ];
-  }
-
-  /** Most turns find all of it as the last one did. */
-  #statusWrites({ peers }: Config, { announcements }: Decision, observed: BgpObserved): readonly Write[] {
-    const { namespace, node, owner, bgpStatuses } = this.#context;
+  #writes({ config, problems, decision, observed, failure }: Turn): Iterable<Write> {
+    const { namespace, node, owner, states, bgpStatuses, sessionStatuses } = this.#context;
+    const { announcements } = decision;
+    const { peers } = config;
     const existing = bgpStatuses.items;
-    const from = [
-      peers,
-      announcements,
-      existing,
-      ...observed.sessions.flatMap(({ vrf, neighbor, sent }) => [vrf, neighbor, sent]),
-    ];
-    if (!sameItems(this.#statuses.from, from)) {
-      const writes = serviceBgpWrites({ node, namespace, owner, peers, announcements, observed, existing });
-      this.#statuses = { from, writes };
-    }
-    return this.#statuses.writes;
+    const state = configurationStateWrites({
+      component: { kind: "speaker", node },
+      namespace,
+      owner,
+      problems,
+      ...(failure !== undefined && { failure }),
+      now: new Date().toISOString(),
+      existing: states.get(`${namespace}/${speakerStateName(node)}`),
+    });
+    const statuses = this.#statuses.writes({ node, namespace, owner, peers, announcements, observed, existing });
+    const at = { node, namespace, owner, nowMs: Date.now(), existing: sessionStatuses.items };
+    const sessions = sessionStatuses.synced ? bgpSessionWrites({ ...at, peers, problems, observed, failure }) : [];
+    return inTurn(state, this.#paced.due(sessions), statuses);
   }
+}
+
+function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T, void> {
+  for (const list of lists) yield* list;
 }
 
 function rows(announcement: Announcement | undefined): Announced[] {

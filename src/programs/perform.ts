@@ -17,7 +17,7 @@ export const targetOf = <T extends KubeObject>(resource: Resource<T>, cache: Cac
   learn: (object) => cache.learn(object as T),
 });
 
-/** Turns writes into work: one piece for each, under a key that names the object. */
+/** Turns writes into work: one piece for each, under a key that names the object, made when it is asked for. */
 export class Performer {
   readonly #client: KubeClient;
   readonly #targets: ReadonlyMap<string, Target>;
@@ -31,8 +31,8 @@ export class Performer {
     this.#targets = new Map(targets.map((target) => [target.resource.kind, target]));
   }
 
-  work(writes: readonly Write[]): Map<string, Work> {
-    return new Map(writes.map((write) => [keyOfWrite(write), (signal) => this.#perform(write, signal)]));
+  *work(writes: Iterable<Write>): Generator<readonly [key: string, work: Work], void> {
+    for (const write of writes) yield [keyOfWrite(write), (signal) => this.#perform(write, signal)];
   }
 
   async #perform(write: Write, signal: AbortSignal): Promise<void> {

@@ -96,6 +96,8 @@ export async function serveTerm(
     begin(turns, "working");
   }
   begin(undefined, "candidate");
+  // What is true of the pools now, the next leader says.
+  metrics.pools([]);
   await work.settled();
 }
 

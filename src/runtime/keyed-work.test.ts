@@ -66,3 +66,24 @@ test("more than can run at once all get done", async () => {
   await expect.poll(() => done.size).toBe(100);
   stop.abort();
 });
+
+test("what is wanted lazily is made as there is room, and what ended meanwhile is not done again before the next turn", async () => {
+  const { stop, work } = setUp();
+  let made = 0;
+  const ends: (() => void)[] = [];
+  function* wanted() {
+    for (const key of ["a", ...Array.from({ length: 100 }, (_, i) => `b${i}`), "a"]) {
+      made++;
+      yield [key, () => new Promise<void>((resolve) => void ends.push(resolve))] as const;
+    }
+  }
+  work.want(wanted());
+  expect(made).toBe(16);
+  while (ends.length > 0) {
+    ends.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(made).toBe(102);
+  expect(work.isRunning("a")).toBe(false);
+  stop.abort();
+});

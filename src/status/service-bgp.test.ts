@@ -1,10 +1,12 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decide } from "../announce/decide.ts";
 import type { ObservedSession } from "../announce/desired.ts";
 import { config, peer, service, snapshot } from "../announce/testing/world.ts";
 import type { ServiceBgpStatus } from "../api/kinds/index.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { serviceBgpWrites } from "./service-bgp.ts";
+import { sortedBy } from "../std/order.ts";
+import { ServiceBgpBook, serviceBgpWrites } from "./service-bgp.ts";
 
 const world = config({
   peers: [peer("tor-b", "10.0.0.2"), peer("tor-a", "10.0.0.1"), peer("red", "10.0.0.1", { vrf: "red" })],
@@ -100,4 +102,50 @@ test.each<[string, readonly ServiceBgpStatus[], readonly object[]]>([
   const writes = writesFor([session("10.0.0.1", ["10.100.0.1/32"])], existing);
   expect(writes).toHaveLength(expected.length);
   expect(writes).toMatchObject(expected);
+});
+
+test("what is remembered from turn to turn changes no answer", () => {
+  const names = ["a", "b", "c", "d"];
+  const decided = names.map(
+    (name, i) =>
+      decide({
+        config: world,
+        snapshot: snapshot([service(name, { has: [`10.100.0.${i}`] })]),
+        node: "n1",
+        ignoreExcludeLB: false,
+        lbClass: "",
+      }).announcements,
+  );
+  const objects = names.flatMap((name) => [
+    object(`bgp-1${name}`, ["tor-a"], name),
+    object(`bgp-2${name}`, ["red", "tor-b"], name),
+    object(`bgp-3${name}`, undefined, name),
+  ]);
+  const prefixes = names.map((_, i) => `10.100.0.${i}/32`);
+  const turn = fc.record({
+    peers: fc.subarray([...world.peers]),
+    services: fc.subarray(decided),
+    existing: fc.subarray(objects),
+    sent: fc.tuple(fc.subarray(prefixes), fc.subarray(prefixes), fc.subarray(prefixes)),
+  });
+  fc.assert(
+    fc.property(fc.array(turn, { maxLength: 8 }), (turns) => {
+      const book = new ServiceBgpBook();
+      for (const { peers, services, existing, sent } of turns) {
+        const input = {
+          node: "n1",
+          namespace: "metallb-system",
+          owner,
+          peers,
+          announcements: services.flat(),
+          observed: {
+            sessions: [session("10.0.0.1", sent[0]), session("10.0.0.2", sent[1]), session("10.0.0.1", sent[2], "red")],
+          },
+          existing: sortedBy(existing, ({ metadata }) => metadata.name),
+        };
+        expect([...book.writes(input)]).toEqual(serviceBgpWrites(input));
+        expect([...book.writes(input)]).toEqual(serviceBgpWrites(input));
+      }
+    }),
+  );
 });

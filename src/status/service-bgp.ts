@@ -1,14 +1,16 @@
 import { createHash } from "node:crypto";
 import type { Announcement } from "../announce/announcement.ts";
+import { changesBetween } from "../announce/changes.ts";
 import type { BgpObserved } from "../announce/desired.ts";
 import { apiVersionOf } from "../api/kind.ts";
 import { type ServiceBgpStatus, serviceBgpStatus } from "../api/kinds/service-bgp-status.ts";
 import { bgpStatusNamePrefix, labelNode, labelStatusServiceName, labelStatusServiceNamespace } from "../api/names.ts";
-import { type OwnerReference, refOf } from "../api/object.ts";
+import { keyOf, type OwnerReference, refOf } from "../api/object.ts";
 import type { Peer } from "../config/config.ts";
 import type { Prefix } from "../net/prefix.ts";
+import { differences } from "../std/differences.ts";
 import { deepEqual } from "../std/equal.ts";
-import { compareText, ordered } from "../std/order.ts";
+import { compareText, sortedBy, sortedText } from "../std/order.ts";
 import type { Write } from "./write.ts";
 
 interface ServiceBgpInput {
@@ -20,7 +22,7 @@ interface ServiceBgpInput {
   readonly peers: readonly Peer[];
   readonly announcements: readonly Announcement[];
   readonly observed: BgpObserved;
-  /** Those of this node (label `metallb.io/node`). */
+  /** Those of this node (label `metallb.io/node`), sorted by namespace and name. */
   readonly existing: readonly ServiceBgpStatus[];
 }
 
@@ -40,24 +42,109 @@ interface Wanted {
  *
  * @see MetalLB internal/k8s/controllers/bgp_status_controller.go
  */
-export function serviceBgpWrites(input: ServiceBgpInput): Write[] {
-  const told = toldTo(input.peers, input.observed);
-  const missing = new Map(input.announcements.map((announcement) => [announcement.key, announcement]));
-  const writes: Write[] = [];
-  for (const object of ordered(input.existing, ({ metadata }) => metadata.name)) {
-    const key = serviceOf(object);
-    const announcement = missing.get(key);
-    const status = announcement && wantedStatus(input.node, announcement, told);
-    // Deleted from the map, too, so that of two objects for one Service only the first stays.
-    missing.delete(key);
-    if (status === undefined) writes.push({ kind: "delete", object: refOf(object) });
-    else if (!isSame(object.status, status)) {
-      writes.push({ kind: "patch-status", object: refOf(object), body: { status } });
+export const serviceBgpWrites = (input: ServiceBgpInput): readonly Write[] => [
+  ...new ServiceBgpBook().writes({ ...input, existing: sortedBy(input.existing, keyOf) }),
+];
+
+/**
+ * The same answers as `serviceBgpWrites`, from what the last ones were made of: of ten thousand Services only those are looked at
+ * again whose decision, object, or prefixes at a peer are others than before.
+ */
+export class ServiceBgpBook {
+  #input: ServiceBgpInput | undefined;
+  #told: ToldTo = new Map();
+  /** By Service, sorted by name: of two for one Service only the first stays. */
+  readonly #objects = new Map<string, readonly ServiceBgpStatus[]>();
+  /** Services for which something is to be written. */
+  readonly #wrong = new Set<string>();
+
+  /**
+   * Sorted by Service, and made one after the other as they are asked for: after a start there is one for each Service.
+   */
+  writes(input: ServiceBgpInput): Iterable<Write> {
+    const told = toldTo(input.peers, input.observed);
+    const touched = new Set([...this.#takeObjects(input), ...this.#decided(input), ...this.#heard(input, told)]);
+    this.#input = input;
+    this.#told = told;
+    for (const key of touched) {
+      if (this.#look(key, input).length > 0) this.#wrong.add(key);
+      else this.#wrong.delete(key);
     }
+    return this.#missing(input);
   }
-  const created = [...missing.values()].flatMap((one) => wantedStatus(input.node, one, told) ?? []);
-  return [...writes, ...created.map((status) => creation(input, status))];
+
+  *#missing(input: ServiceBgpInput): Generator<Write, void> {
+    for (const key of sortedText(this.#wrong)) yield* this.#look(key, input);
+  }
+
+  #takeObjects({ existing }: ServiceBgpInput): string[] {
+    const changes = differences(this.#input?.existing ?? [], existing, keyOf);
+    for (const { before } of changes)
+      if (before) this.#put(serviceOf(before), (kept) => kept.filter((one) => one !== before));
+    for (const { after } of changes) {
+      if (after) this.#put(serviceOf(after), (kept) => sortedBy([...kept, after], ({ metadata }) => metadata.name));
+    }
+    return changes.flatMap((change) => [change.before, change.after].flatMap((one) => (one ? serviceOf(one) : [])));
+  }
+
+  #put(key: string, change: (kept: readonly ServiceBgpStatus[]) => readonly ServiceBgpStatus[]): void {
+    const objects = change(this.#objects.get(key) ?? []);
+    if (objects.length > 0) this.#objects.set(key, objects);
+    else this.#objects.delete(key);
+  }
+
+  #decided({ announcements }: ServiceBgpInput): string[] {
+    const changes = changesBetween(this.#input?.announcements ?? [], announcements);
+    return changes.flatMap(({ before, after }) => before?.key ?? after?.key ?? []);
+  }
+
+  /** Services with a prefix that a peer hears and did not hear, or the other way round. */
+  #heard({ announcements }: ServiceBgpInput, told: ToldTo): string[] {
+    const changed = new Map([...told].map(([peer, sent]) => [peer, symmetric(this.#told.get(peer) ?? nothing, sent)]));
+    for (const [peer, sent] of this.#told) if (!told.has(peer)) changed.set(peer, sent);
+    if ([...changed.values()].every(({ size }) => size === 0)) return [];
+    const isTouched = ({ decision }: Announcement): boolean =>
+      decision.kind === "announced" &&
+      decision.offers.some((offer) => {
+        const prefixes = offer.kind === "offered" && changed.get(offer.peer);
+        return prefixes && prefixes.size > 0 && offer.prefixes.some((prefix) => prefixes.has(prefix));
+      });
+    return announcements.filter(isTouched).map(({ key }) => key);
+  }
+
+  #look(key: string, input: ServiceBgpInput): readonly Write[] {
+    const announcement = found(input.announcements, key);
+    const status = announcement && wantedStatus(input.node, announcement, this.#told);
+    const [first, ...others] = this.#objects.get(key) ?? [];
+    return [
+      ...(status ? [first ? correction(first, status) : creation(input, status)] : []),
+      ...(first && !status ? [deletion(first)] : []),
+      ...others.map(deletion),
+    ].filter((write) => write !== undefined);
+  }
 }
+
+const nothing: ReadonlySet<Prefix> = new Set();
+
+/** What is in one of the two only. */
+const symmetric = (a: ReadonlySet<Prefix>, b: ReadonlySet<Prefix>): ReadonlySet<Prefix> =>
+  a === b ? nothing : a.symmetricDifference(b);
+
+/** By key, as the list is sorted. */
+function found(announcements: readonly Announcement[], key: string): Announcement | undefined {
+  let [low, high] = [0, announcements.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((announcements[middle]?.key ?? "") < key) low = middle + 1;
+    else high = middle;
+  }
+  return announcements[low]?.key === key ? announcements[low] : undefined;
+}
+
+const deletion = (object: ServiceBgpStatus): Write => ({ kind: "delete", object: refOf(object) });
+
+const correction = (object: ServiceBgpStatus, status: Wanted): Write | undefined =>
+  isSame(object.status, status) ? undefined : { kind: "patch-status", object: refOf(object), body: { status } };
 
 function isSame(status: ServiceBgpStatus["status"], wanted: Wanted): boolean {
   return (
@@ -90,7 +177,7 @@ function wantedStatus(node: string, { service, decision }: Announcement, told: T
 /** What each peer really has been sent. */
 function toldTo(peers: readonly Peer[], { sessions }: BgpObserved): ToldTo {
   const sent = new Map(sessions.map((session) => [`${session.vrf} ${session.neighbor}`, setOf(session.sent)]));
-  return new Map(peers.map((peer) => [peer.name, sent.get(`${peer.vrf} ${neighborOf(peer)}`) ?? new Set()]));
+  return new Map(peers.map((peer) => [peer.name, sent.get(`${peer.vrf} ${neighborOf(peer)}`) ?? nothing]));
 }
 
 /** Sets of lists, which mostly are the same from one look to the next. */

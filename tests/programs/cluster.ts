@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import type { Admit } from "../../lab/control-plane/api/hooks.ts";
+import type { Admit, Authorize } from "../../lab/control-plane/api/hooks.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../../lab/control-plane/server.ts";
 import type { ApiObject, PodRuntime, ResourceId } from "../../lab/control-plane/types.ts";
 
@@ -57,9 +57,9 @@ export class Cluster implements AsyncDisposable {
     this.#plane = await startControlPlane(this.#options);
   }
 
-  /** `admit`: an admission webhook's verdict on each write. */
-  static start(admit?: Admit): Promise<Cluster> {
-    return Cluster.#start(admit ? { admit } : {}, () => undefined);
+  /** `admit`: an admission webhook's verdict on each write; `authorize`: is asked about each request. */
+  static start(admit?: Admit, authorize?: Authorize): Promise<Cluster> {
+    return Cluster.#start({ ...(admit && { admit }), ...(authorize && { authorize }) }, () => undefined);
   }
 
   /** One whose API server can be stopped and started again. */
@@ -68,7 +68,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   static async #start(
-    given: Pick<ControlPlaneOptions, "admit">,
+    given: Pick<ControlPlaneOptions, "admit" | "authorize">,
     dataFile: (directory: string) => string | undefined,
   ): Promise<Cluster> {
     const stop = new AbortController();

@@ -1,13 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
+import { allocate } from "../../allocate/allocate.ts";
+import type { Refusal } from "../../allocate/outcome.ts";
 import type { Announcement } from "../../announce/announcement.ts";
 import { decide } from "../../announce/decide.ts";
 import type { BgpDesired } from "../../announce/desired.ts";
+import type { Service } from "../../api/core.ts";
 import { gather } from "../../api/gather.ts";
 import { defaultNamespace } from "../../api/names.ts";
 import { type KubeObject, keyOf } from "../../api/object.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
+import type { Config } from "../../config/config.ts";
 import { parseConfig } from "../../config/parse.ts";
 import type { Step } from "../../frr/diff.ts";
 import { plan } from "../../frr/plan.ts";
@@ -90,7 +94,11 @@ async function trace(snapshot: Snapshot, key: string, node: string): Promise<{ p
     [
       "4. the decision",
       "announce/decide.ts decide",
-      yaml({ announcements: own.map(({ decision }) => decision), paths: pathsOf(desired, key) }),
+      yaml({
+        ...waitingOf(snapshot, config, service),
+        announcements: own.map(({ decision }) => decision),
+        paths: pathsOf(desired, key),
+      }),
     ],
     ["5. the difference", "frr/plan.ts plan", commands.length === 0 ? "nothing to send\n" : `${commands.join("\n")}\n`],
     [
@@ -110,6 +118,14 @@ async function trace(snapshot: Snapshot, key: string, node: string): Promise<{ p
     .map(([title, where, value]) => `${title}   (${where})\n${value.replace(/^(?=.)/gm, "    ")}`)
     .join("\n");
   return { page, announced: own.some(({ decision }) => decision.kind === "announced") };
+}
+
+/** Why the controller has no address for a Service, and what each pool has to say. */
+function waitingOf({ services }: Snapshot, config: Config, service: Service): { readonly waiting?: Refusal } {
+  const lbClass = service.spec.loadBalancerClass ?? "";
+  const { outcomes } = allocate({ config, services, lbClass });
+  const state = outcomes.find((outcome) => outcome.service === service)?.state;
+  return state?.kind === "waiting" ? { waiting: state.refusal } : {};
 }
 
 const sizes = (snapshot: Snapshot): Record<string, number> =>
