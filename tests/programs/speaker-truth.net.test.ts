@@ -202,12 +202,13 @@ test("a daemon that is lost and comes back is told on the Node, and so is what s
 
   // It ends the session, so it is noticed at once, and not within a minute.
   await wired.frr.configure(["router bgp 64513", "neighbor 10.0.0.1 shutdown", "neighbor 10.0.0.1 password hush"]);
-  await expect.poll(() => nodeEvents("FRRDriftRepaired").length, patience).toBe(1);
-  expect(nodeEvents("FRRDriftRepaired")[0]).toContain("no neighbor 10.0.0.1 shutdown");
-  expect(JSON.stringify([nodeEvents("FRRDriftRepaired"), program.lines()])).not.toContain("hush");
+  const drift = () => nodeEvents("FRRDriftRepaired");
+  await expect.poll(() => drift().join("\n"), patience).toContain("no neighbor 10.0.0.1 shutdown");
   await expect.poll(() => statusOf("upstream")?.bgpStatus, patience).toBe("Established");
+  expect(JSON.stringify([drift(), program.lines()])).not.toContain("hush");
+  // The two lines may have been found one after the other.
   expect(await wired.metrics("metallb_speaker_frr_drift_repaired_total")).toEqual([
-    'metallb_speaker_frr_drift_repaired_total{daemon="bgpd"} 1',
+    expect.stringMatching(/^metallb_speaker_frr_drift_repaired_total\{daemon="bgpd"\} [12]$/),
   ]);
 });
 

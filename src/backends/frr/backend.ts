@@ -49,7 +49,7 @@ const daemonNames: readonly DaemonName[] = ["zebra", "bgpd", "bfdd"];
 const trustMs = 60_000;
 
 /** A session that goes up and down must not have the configuration read without end: at 10,000 prefixes it is 400 KB. */
-const distrustMs = 1_000;
+const restMs = 1_000;
 
 /** When to look again after prefixes changed, or others changed something: bgpd holds its queue for 50 ms, and a busy one for longer. */
 const lookAgainMs = [60, 250, 1_100];
@@ -71,6 +71,8 @@ class FrrDriver implements FrrBackend {
   /** How often each daemon was lost. */
   readonly #losses = new Map<DaemonName, number>();
   #readAt = Number.NEGATIVE_INFINITY;
+  /** When it is to be read again. */
+  #trustedUntil = Number.NEGATIVE_INFINITY;
   #turn: Promise<void> = Promise.resolve();
 
   constructor({ socketDir, log, now = monotonicMs }: FrrBackendOptions) {
@@ -124,7 +126,7 @@ class FrrDriver implements FrrBackend {
 
   /** Asks each daemon whose state is unknown, or too long ago; see `trustMs`. */
   async #readRunning(failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<void> {
-    const stale = this.#now() - this.#readAt > trustMs;
+    const stale = this.#now() > this.#trustedUntil;
     for (const name of daemonNames.filter((daemon) => stale || !this.#running.has(daemon))) {
       await this.#attempt(name, failures, signal, async () => {
         const session = await this.#daemons[name].session("configure", signal);
@@ -132,8 +134,10 @@ class FrrDriver implements FrrBackend {
         this.#learn(name, parseRunning(name, text));
       });
     }
+    if (!stale) return;
+    this.#readAt = this.#now();
     // Whoever changes one line mostly changes another: trust comes back with a look that finds none.
-    if (stale) this.#readAt = this.#news.isDrifting ? Number.NEGATIVE_INFINITY : this.#now();
+    this.#trustedUntil = this.#news.isDrifting ? this.#readAt : this.#readAt + trustMs;
   }
 
   #learn(name: DaemonName, found: Partial<Tree>): void {
@@ -186,7 +190,15 @@ class FrrDriver implements FrrBackend {
   #ringLater(): void {
     for (const timer of this.#lookAgain) clearTimeout(timer);
     this.#lookAgain.clear();
-    for (const ms of lookAgainMs) this.#lookAgain.add(setTimeout(() => this.#bell.ring(), ms).unref());
+    for (const ms of lookAgainMs) this.#ringIn(ms);
+  }
+
+  #ringIn(ms: number): void {
+    const timer = setTimeout(() => {
+      this.#lookAgain.delete(timer);
+      this.#bell.ring();
+    }, ms).unref();
+    this.#lookAgain.add(timer);
   }
 
   async observe(signal: AbortSignal): Promise<BgpObserved> {
@@ -223,7 +235,11 @@ class FrrDriver implements FrrBackend {
 
   /** A session that ends may be somebody's doing: then the configuration is another. */
   #hear(told: string): void {
-    if (tellsOfEnd(told) && this.#now() - this.#readAt > distrustMs) this.#readAt = Number.NEGATIVE_INFINITY;
+    if (tellsOfEnd(told)) {
+      const restForMs = this.#readAt + restMs - this.#now();
+      this.#trustedUntil = Math.min(this.#trustedUntil, this.#readAt + restMs);
+      if (restForMs > 0) this.#ringIn(restForMs + 1);
+    }
     this.#bell.ring();
   }
 
