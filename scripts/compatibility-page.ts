@@ -6,8 +6,8 @@ import { crds } from "../src/api/crd.ts";
 import * as names from "../src/api/names.ts";
 import upstream from "../src/api/testdata/metallb-crds.json" with { type: "json" };
 import { poolMetrics } from "../src/metrics/controller.ts";
-import { clientMetrics } from "../src/metrics/registry.ts";
-import { announcedMetric, frrMetrics } from "../src/metrics/speaker.ts";
+import { apiReachMetric, clientMetrics } from "../src/metrics/registry.ts";
+import { announcedMetric, announcementDurationMetric, driftMetric, frrMetrics } from "../src/metrics/speaker.ts";
 import { deepEqual } from "../src/std/equal.ts";
 import { differencesOf, sources } from "./differences.ts";
 import { chartValues, flags, metrics } from "./metallb-surface.ts";
@@ -111,7 +111,7 @@ const used = (yes: boolean): string => (yes ? "same" : "not in use");
 
 const kindsOfNames: readonly (readonly [RegExp, string])[] = [
   [/^annotation[A-Z](?!refix)/, "annotation of a Service"],
-  [/^label/, "label"],
+  [/^(label|ownLabel)/, "label"],
   [/^condition(?!Reasons)/, "condition"],
   [
     /^(webhook|bgpExtras|controllerState|conversionPath|basicAuth|password|(bgp|l2)StatusName)/,
@@ -125,7 +125,8 @@ function nameRows(code: readonly Source[]): readonly (readonly string[])[] {
   );
   const rows = texts.flatMap(([name, value]) => {
     const what = kindsOfNames.find(([pattern]) => pattern.test(name))?.[1];
-    return what ? [[what, quoted(value), used(isUsed(code, name))]] : [];
+    const state = name.startsWith("own") ? "only here" : used(isUsed(code, name));
+    return what ? [[what, quoted(value), state]] : [];
   });
   const old = names.deprecatedAnnotationPrefix;
   const reasons = Object.values(names.conditionReasons).map((reason) => [
@@ -142,6 +143,7 @@ function eventRows(code: readonly Source[]): readonly (readonly string[])[] {
   return [
     ...rows(names.eventReasons, "Services", "same"),
     ...rows(names.ownEventReasons, "objects of metallb.io", "only here"),
+    ...rows(names.nodeEventReasons, "Nodes", "only here"),
   ];
 }
 
@@ -155,7 +157,10 @@ function metricRows(): readonly (readonly string[])[] {
   const registry = new Registry();
   poolMetrics(registry);
   clientMetrics(registry);
+  apiReachMetric(registry, () => undefined);
   announcedMetric(registry, "");
+  announcementDurationMetric(registry);
+  driftMetric(registry);
   frrMetrics(registry);
   const here = registry.getMetricsAsArray() as readonly unknown[] as readonly Labelled[];
   const ours = new Map(here.map((metric) => [metric.name, metric.labelNames]));

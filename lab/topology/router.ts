@@ -11,6 +11,8 @@ export interface Router {
   /** Several configuration lines, as typed after `configure terminal`. */
   configure(lines: readonly string[]): Promise<void>;
   readonly logFile: string;
+  /** Kills a daemon as a crash would, starts it again without configuration, and resolves when it answers. */
+  crash(daemon: "zebra" | "bgpd" | "bfdd"): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -30,15 +32,16 @@ export async function startRouter(options: {
   writeFileSync(logFile, "");
   execFileSync("chown", ["-R", "frr:frr", dir]);
   chmodSync(dir, 0o755);
-  const daemons: LabProcess[] = [];
+  const daemons = new Map<string, LabProcess>();
+  const start = async (daemon: (typeof DAEMONS)[number]): Promise<void> => {
+    daemons.set(daemon[0], startDaemon(options, dir, logFile, daemon));
+    await answers(dir, daemon[0]);
+  };
   const stop = async (): Promise<void> => {
-    await Promise.all(daemons.reverse().map((daemon) => daemon.stop()));
+    await Promise.all([...daemons.values()].reverse().map((daemon) => daemon.stop()));
   };
   try {
-    for (const daemon of DAEMONS) {
-      daemons.push(startDaemon(options, dir, logFile, daemon));
-      await answers(dir, daemon[0]);
-    }
+    for (const daemon of DAEMONS) await start(daemon);
   } catch (error) {
     await stop();
     throw error;
@@ -52,6 +55,10 @@ export async function startRouter(options: {
     vtysh: (command) => vtysh("-c", command),
     configure: async (lines) => {
       await vtysh(...["configure terminal", ...lines].flatMap((line) => ["-c", line]));
+    },
+    crash: async (name) => {
+      await daemons.get(name)?.stop(0);
+      for (const daemon of DAEMONS) if (daemon[0] === name) await start(daemon);
     },
     stop,
   };

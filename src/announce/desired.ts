@@ -1,5 +1,5 @@
 import type { BfdParameters, Asn, BgpPolicy, Peer } from "../config/config.ts";
-import type { Address } from "../net/address.ts";
+import type { Address, Family } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 
 /** Everything that one node's BGP should be. A backend makes it so; applying it twice is harmless. */
@@ -62,4 +62,21 @@ export interface ObservedSession {
   readonly bfd?: string;
   /** Adj-RIB-Out as bgpd lists it (RFC 4271 §3.2). */
   readonly sent: readonly Prefix[];
+  /**
+   * When it came up or, where it isn't up, went down last; Unix time in milliseconds, good to two seconds. Absent where the
+   * daemon doesn't tell.
+   */
+  readonly sinceMs?: number;
+  /** What a session that is up has. */
+  readonly up?: EstablishedSession;
+}
+
+export interface EstablishedSession {
+  /** How many prefixes `sent` holds, for each family that the session carries. */
+  readonly sentCounts: Readonly<Partial<Record<Family, number>>>;
+  /** RFC 4271 §4.2: the smaller of both sides' proposals; 0 is never. */
+  readonly holdTimeSeconds: number;
+  readonly keepaliveSeconds: number;
+  /** Announced by both sides (RFC 4760 §8). */
+  readonly families: readonly Family[];
 }

@@ -156,7 +156,8 @@ class PeerOffers {
   }
 }
 
-function pathAt(paths: readonly Path[], prefix: Prefix): Path | undefined {
+/** By a search in a list that is sorted as `RouterPeer.paths` is. */
+export function pathAt(paths: readonly Path[], prefix: Prefix): Path | undefined {
   const found = paths[placeIn(paths, prefix)];
   return found?.prefix === prefix ? found : undefined;
 }

@@ -4,6 +4,7 @@ import { bfdProfile } from "./kinds/bfd-profile.ts";
 import { bgpAdvertisement } from "./kinds/bgp-advertisement.ts";
 import { bgpPeer } from "./kinds/bgp-peer.ts";
 import { bgpPeerV1beta1 } from "./kinds/bgp-peer-v1beta1.ts";
+import { bgpSessionStatus } from "./kinds/bgp-session-status.ts";
 import { community } from "./kinds/community.ts";
 import { configurationState } from "./kinds/configuration-state.ts";
 import { ipAddressPool } from "./kinds/ip-address-pool.ts";
@@ -24,6 +25,7 @@ export interface CustomResourceDefinition {
       readonly listKind: string;
       readonly plural: string;
       readonly singular: string;
+      readonly shortNames?: readonly string[];
     };
     readonly scope: "Namespaced";
     readonly conversion?: object;
@@ -70,6 +72,7 @@ export const allKinds: readonly (readonly Kind[])[] = [
   [bfdProfile],
   [bgpAdvertisement],
   [bgpPeerV1beta1, bgpPeer],
+  [bgpSessionStatus],
   [community],
   [configurationState],
   [ipAddressPool],
@@ -85,14 +88,14 @@ export const crds = (namespace: string): readonly CustomResourceDefinition[] =>
 function crdOf(versions: readonly Kind[], namespace: string): CustomResourceDefinition {
   const stored = versions.at(-1);
   if (!stored) throw new Error("bug: a kind without versions");
-  const { kind, plural } = stored;
+  const { kind, plural, shortNames } = stored;
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
     metadata: { name: `${plural}.${group}` },
     spec: {
       group,
-      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
+      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), ...(shortNames && { shortNames }) },
       scope: "Namespaced",
       ...(versions.length > 1 && { conversion: conversion(namespace) }),
       versions: versions.map((version) => versionOf(version, version === stored)),

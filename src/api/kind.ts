@@ -5,6 +5,8 @@ import type { KubeObject } from "./object.ts";
 export interface Kind<Fs extends Fields = Fields> {
   readonly kind: string;
   readonly plural: string;
+  /** Other names that kubectl takes. */
+  readonly shortNames?: readonly string[];
   readonly version: string;
   readonly doc: string;
   /** What `kubectl get` prints. */

@@ -49,6 +49,9 @@ export const labelServiceName = "kubernetes.io/service-name";
 export const labelNode = "metallb.io/node";
 export const labelStatusServiceName = "metallb.io/service-name";
 export const labelStatusServiceNamespace = "metallb.io/service-namespace";
+/** On BGPSessionStatus, beside `labelNode`; frr-k8s has the same under `frrk8s.metallb.io/`. */
+export const ownLabelPeer = "metallb.io/peer";
+export const ownLabelVrf = "metallb.io/vrf";
 /** On ConfigurationState. */
 export const labelComponentType = "metallb.io/component-type";
 export const labelNodeName = "metallb.io/node-name";
@@ -57,6 +60,7 @@ export const labelNodeName = "metallb.io/node-name";
 
 export const bgpStatusNamePrefix = "bgp-";
 export const l2StatusNamePrefix = "l2-";
+export const sessionStatusNamePrefix = "session-";
 /** The controller's ConfigurationState. */
 export const controllerStateName = "controller";
 /** A speaker's ConfigurationState. */
@@ -122,4 +126,15 @@ export const ownEventReasons = {
   configurationError: "ConfigurationError",
   /** It is in force, but surely not what was meant. */
   configurationWarning: "ConfigurationWarning",
+} as const;
+
+/** Reasons of events on Nodes, of which MetalLB emits none. */
+export const nodeEventReasons = {
+  /** A daemon of its FRR went away, or answers again. */
+  frrDaemonLost: "FRRDaemonLost",
+  frrDaemonBack: "FRRDaemonBack",
+  /** Somebody else changed FRR's configuration, and it was set right. */
+  frrDriftRepaired: "FRRDriftRepaired",
+  /** Its speaker could not reach the API server for a while. */
+  apiServerWasAway: "APIServerWasAway",
 } as const;

@@ -6,8 +6,8 @@ test("programs read what users write, write what they report, and count in a poo
   const { both, controller } = kindRules(allKinds.flat());
   expect(both.map(({ resources, verbs }) => [resources.join(" "), verbs.includes("create")])).toEqual([
     ["bfdprofiles bgpadvertisements bgppeers communities ipaddresspools l2advertisements", false],
-    ["configurationstates servicebgpstatuses servicel2statuses", true],
-    ["configurationstates/status servicebgpstatuses/status servicel2statuses/status", false],
+    ["bgpsessionstatuses configurationstates servicebgpstatuses servicel2statuses", true],
+    ["bgpsessionstatuses/status configurationstates/status servicebgpstatuses/status servicel2statuses/status", false],
   ]);
   expect(controller.map(({ resources }) => resources)).toEqual([["ipaddresspools/status"]]);
 });

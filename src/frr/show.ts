@@ -1,3 +1,4 @@
+import type { EstablishedSession } from "../announce/desired.ts";
 import type { Family } from "../net/address.ts";
 import { parsePrefix, type Prefix } from "../net/prefix.ts";
 import { families } from "./tree.ts";
@@ -10,6 +11,11 @@ export interface ShownNeighbor {
   readonly state: string;
   readonly downReason?: string;
   readonly sentPrefixes: number;
+  /** Unix time in seconds; bgpd counts it from its uptime anew each time, so it may move by one. */
+  readonly upSince?: number;
+  /** Milliseconds since it went down last, in whole seconds; absent where it was never up on FRR 10. */
+  readonly downForMs?: number;
+  readonly up?: EstablishedSession;
   /** `messageStats`, names as FRR's. */
   readonly messages: Readonly<Record<string, number>>;
 }
@@ -18,14 +24,17 @@ export function readNeighbors(json: string): ShownNeighbor[] {
   return vrfsOf(json).flatMap(([vrf, members]) =>
     Object.entries(members).flatMap(([neighbor, value]) => {
       const shown = recordOf(value);
-      return shown === undefined ? [] : [readNeighbor(vrf, neighbor, shown)];
+      return shown === undefined ? [] : [readNeighbor({ vrf, isMissing: members["vrfId"] === -1 }, neighbor, shown)];
     }),
   );
 }
 
-function readNeighbor(vrf: string, neighbor: string, shown: Shown): ShownNeighbor {
+function readNeighbor(
+  { vrf, isMissing }: { readonly vrf: string; readonly isMissing: boolean },
+  neighbor: string,
+  shown: Shown,
+): ShownNeighbor {
   const state = textOf(shown["bgpState"]) ?? "Idle";
-  const reason = state === "Established" ? undefined : downReason(shown);
   const sent = Object.values(recordOf(shown["addressFamilyInfo"]) ?? {}).map((family) =>
     numberOf(recordOf(family)?.["sentPrefixCounter"]),
   );
@@ -33,9 +42,39 @@ function readNeighbor(vrf: string, neighbor: string, shown: Shown): ShownNeighbo
     vrf,
     neighbor,
     state,
-    ...(reason === undefined ? {} : { downReason: reason }),
+    ...(state === "Established" ? readUp(shown) : readDown(shown, isMissing ? vrf : undefined)),
     sentPrefixes: sent.reduce((sum, count) => sum + count, 0),
     messages: numbersOf(shown["messageStats"]),
+  };
+}
+
+function readUp(shown: Shown): Pick<ShownNeighbor, "upSince" | "up"> {
+  const seconds = (field: string): number => numberOf(shown[field]) / 1000;
+  const since = shown["bgpTimerUpEstablishedEpoch"];
+  const info = recordOf(shown["addressFamilyInfo"]) ?? {};
+  const agreed = recordOf(recordOf(shown["neighborCapabilities"])?.["multiprotocolExtensions"]) ?? {};
+  const counts = families.flatMap((family) => {
+    const table = recordOf(info[`${family}Unicast`]);
+    return table === undefined ? [] : [[family, numberOf(table["sentPrefixCounter"])] as const];
+  });
+  return {
+    ...(typeof since === "number" && { upSince: since }),
+    up: {
+      sentCounts: Object.fromEntries(counts),
+      holdTimeSeconds: seconds("bgpTimerHoldTimeMsecs"),
+      keepaliveSeconds: seconds("bgpTimerKeepAliveIntervalMsecs"),
+      families: families.filter((family) => recordOf(agreed[`${family}Unicast`])?.["advertisedAndReceived"] === true),
+    },
+  };
+}
+
+/** `missingVrf`: of which bgpd knows no device. It gives such a session no reason, or one that leads astray. */
+function readDown(shown: Shown, missingVrf: string | undefined): Pick<ShownNeighbor, "downReason" | "downForMs"> {
+  const reason = missingVrf === undefined ? downReason(shown) : `this node has no VRF "${missingVrf}"`;
+  const downFor = shown["lastResetTimerMsecs"];
+  return {
+    ...(reason !== undefined && { downReason: reason }),
+    ...(typeof downFor === "number" && { downForMs: downFor }),
   };
 }
 

@@ -32,6 +32,10 @@ export const isConflict = (error: unknown): boolean => error instanceof ApiError
 /** The resourceVersion or continue token is older than what the server remembers: list again. */
 export const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 410;
 
+/** Nobody answered. That the API server is away is said once for all requests (`Reach`), not by each. */
+export const isUnanswered = (error: unknown): boolean =>
+  error instanceof ApiError && (error.code === "unreachable" || error.code === "timeout");
+
 /** A `Status` body, or whatever a proxy sent in its place, as an error. */
 export function refusal(what: string, status: number, body: unknown): ApiError {
   const given = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { PathAuthorizer } from "./authorize.ts";
 import { KubeClient } from "./client.ts";
 import { json, status, TestServer } from "./test-server.ts";
@@ -48,4 +48,22 @@ test("answers are kept, failures are not", async () => {
   const asked = server.requests.length;
   expect(await metrics.judge("Bearer scraper", signal)).toBe("ok");
   expect(server.requests.length).toBe(asked);
+});
+
+test("while the API server is away, whom it let in stays in, and nobody else comes in", async () => {
+  const metrics = new PathAuthorizer(client, "/metrics");
+  expect(await metrics.judge("Bearer scraper", signal)).toBe("ok");
+  expect(await metrics.judge("Bearer nobody-special", signal)).toBe(403);
+  server.answer = (request) => (request.socket.destroy(), true);
+  const real = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => real() + 120_000);
+  try {
+    expect(await metrics.judge("Bearer scraper", signal)).toBe("ok");
+    await expect(metrics.judge("Bearer nobody-special", signal)).rejects.toMatchObject({ code: "unreachable" });
+    await expect(metrics.judge("Bearer new", signal)).rejects.toMatchObject({ code: "unreachable" });
+    clock.mockImplementation(() => real() + 2 * 3_600_000);
+    await expect(metrics.judge("Bearer scraper", signal)).rejects.toMatchObject({ code: "unreachable" });
+  } finally {
+    clock.mockRestore();
+  }
 });

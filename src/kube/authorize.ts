@@ -1,20 +1,28 @@
 import { createHash } from "node:crypto";
 import { monotonicMs } from "../runtime/clock.ts";
+import { isUnanswered } from "./api-error.ts";
 import type { KubeClient } from "./client.ts";
 
 /** "ok", or the HTTP status to answer with. */
 export type Verdict = "ok" | 401 | 403;
 
 const keptMs = 60_000;
+/** Tokens of service accounts are good for as long. */
+const trustedMs = 3_600_000;
 const keptAnswers = 1024;
 
 /**
  * Whether the bearer of a token may read a non-resource path (such as `/metrics`), as the API server judges: TokenReview,
  * then SubjectAccessReview with verb `get`. Answers are kept for a minute, by the token's hash.
+ *
+ * While the API server does not answer, whom it let in within the last hour stays in: that it is away is best seen in
+ * metrics. A token that it has not judged is not let in.
  */
 export class PathAuthorizer {
   readonly #client: KubeClient;
   readonly #path: string;
+  /** When the API server itself let a token in. */
+  readonly #letIn = new Map<string, number>();
   readonly #answers = new Map<string, { readonly verdict: Promise<Verdict>; readonly at: number }>();
 
   constructor(client: KubeClient, path: string) {
@@ -29,9 +37,27 @@ export class PathAuthorizer {
     const hash = createHash("sha256").update(token).digest("base64");
     const kept = this.#answers.get(hash);
     if (kept && monotonicMs() - kept.at < keptMs) return kept.verdict;
-    const verdict = this.#ask(token, signal);
+    const verdict = this.#ask(token, signal).then(
+      (answer) => this.#remembered(hash, answer),
+      (error: unknown) => {
+        if (isUnanswered(error) && this.#isTrusted(hash)) return "ok" as const;
+        throw error;
+      },
+    );
     this.#keep(hash, verdict);
     return verdict;
+  }
+
+  #remembered(hash: string, answer: Verdict): Verdict {
+    if (this.#letIn.size >= keptAnswers) this.#letIn.clear();
+    if (answer === "ok") this.#letIn.set(hash, monotonicMs());
+    else this.#letIn.delete(hash);
+    return answer;
+  }
+
+  #isTrusted(hash: string): boolean {
+    const at = this.#letIn.get(hash);
+    return at !== undefined && monotonicMs() - at < trustedMs;
   }
 
   #keep(hash: string, verdict: Promise<Verdict>): void {

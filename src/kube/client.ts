@@ -5,6 +5,7 @@ import { TimeLimit } from "../runtime/clock.ts";
 import type { Access } from "./access.ts";
 import { ApiError, refusal } from "./api-error.ts";
 import type { Resource } from "./resource.ts";
+import { Reach } from "./reach.ts";
 import { trim } from "./trim.ts";
 
 /** What is asked for: one object, or with an empty name a whole kind. `namespace` is absent for cluster-scoped kinds. */
@@ -60,6 +61,8 @@ const idleTimeoutMs = 120_000;
  * and an abort as the signal's reason. Nothing is retried here but reads that met a connection just closed by the server.
  */
 export class KubeClient implements Disposable {
+  /** Whether anybody answers. */
+  readonly reach = new Reach();
   readonly #access: Access;
   readonly #agent: HttpAgent | HttpsAgent;
   readonly #userAgent: string;
@@ -204,14 +207,22 @@ export class KubeClient implements Disposable {
   async #open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
     const what = `${call.method} ${call.path}`;
     const token = await this.#access.token();
-    const response = await this.#send(call, token, signal).catch((error: unknown) => {
-      // The server may close an idle connection at the very moment that we use it; a read can simply be asked again.
-      if (call.method === "GET" && error instanceof StaleSocket) return this.#send(call, token, signal);
+    const response = await this.#answer(call, token, signal).catch((error: unknown) => {
+      if (!isOurEnd(signal)) this.reach.failed(error);
       throw error;
     });
+    this.reach.answered();
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     throw refusal(what, status, await parsed(response, what).catch(() => undefined));
+  }
+
+  /** The server may close an idle connection at the very moment that we use it; a read can simply be asked again. */
+  #answer(call: Call, token: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.#send(call, token, signal).catch((error: unknown) => {
+      if (call.method === "GET" && error instanceof StaleSocket) return this.#send(call, token, signal);
+      throw error;
+    });
   }
 
   #send(call: Call, token: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
@@ -241,6 +252,10 @@ export class KubeClient implements Disposable {
     });
   }
 }
+
+/** Aborted by whoever asked, not by the clock. */
+const isOurEnd = ({ aborted, reason }: AbortSignal): boolean =>
+  aborted && !(reason instanceof Error && reason.name === "TimeoutError");
 
 /** A kept connection failed before the answer began. */
 class StaleSocket extends Error {

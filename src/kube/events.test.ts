@@ -76,3 +76,31 @@ test("a refused event does not stop the next", async () => {
   recorder.record({ ...assigned, message: "second" });
   await expect.poll(() => written().map(({ message }) => message)).toEqual(["second"]);
 });
+
+test("what happens while the API server is away is written once it is back, once and in order", async () => {
+  let cut = 3;
+  server.answer = (request) => {
+    if (cut-- <= 0) return false;
+    request.socket.destroy();
+    return true;
+  };
+  recorder.record(assigned);
+  recorder.record({ ...assigned, message: "second" });
+  await expect
+    .poll(() => written().map(({ message }) => message), { timeout: 15_000 })
+    .toEqual([assigned.message, "second"]);
+});
+
+test("an event whose answer was lost is not written twice", async () => {
+  let lost = 1;
+  server.answer = (request, _response, body) => {
+    if (lost-- <= 0) return false;
+    server.put(collection, body as Parameters<typeof server.put>[1]);
+    request.socket.destroy();
+    return true;
+  };
+  recorder.record(assigned);
+  await expect.poll(() => server.requests.length, { timeout: 15_000 }).toBe(2);
+  recorder.record({ ...assigned, message: "second" });
+  await expect.poll(() => written().length).toBe(2);
+});

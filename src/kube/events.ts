@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { KubeObject, ObjectRef } from "../api/object.ts";
 import { errorText, type Log } from "../runtime/log.ts";
-import { isNotFound } from "./api-error.ts";
+import { backoffMs } from "../runtime/backoff.ts";
+import { monotonicMs, sleep } from "../runtime/clock.ts";
+import { isConflict, isNotFound, isUnanswered } from "./api-error.ts";
 import type { KubeClient } from "./client.ts";
 import type { Resource } from "./resource.ts";
 
@@ -17,11 +19,15 @@ const events: Resource<KubeObject> = { apiVersion: "v1", kind: "Event", plural: 
 
 /** Repeats are counted for as many different events as this; the oldest is forgotten and would be written anew. */
 const remembered = 1024;
+/** How long an event waits for an API server that is away: as long as events live in it. */
+const patienceMs = 3_600_000;
+const retry = { minMs: 500, maxMs: 10_000 };
 /** Waiting to be written: 10,000 Services may all have something to say. The newest beyond it are dropped: events are help, not record. */
 const waiting = 16_384;
 
 /**
- * Writes Kubernetes Events, in order, behind the caller's back: recording never waits and never fails.
+ * Writes Kubernetes Events, in order, behind the caller's back: recording never waits and never fails. What happens while
+ * the API server is away is written once it is back, under the time when it happened.
  *
  * A repeat raises the count of the event that was written first. Both first and last timestamps are set, which
  * `kubectl get events --sort-by=.lastTimestamp` needs.
@@ -55,13 +61,22 @@ export class EventRecorder {
 
   async #write(happening: Happening, at: Date): Promise<void> {
     const key = JSON.stringify([happening.object, happening.type, happening.reason, happening.message]);
-    try {
-      const known = this.#known.get(key);
-      const written = (known && (await this.#repeat(happening, known, at))) ?? (await this.#create(happening, at));
-      this.#remember(key, written);
-    } catch (error) {
-      if (this.#signal.aborted) return;
-      this.#log.warn({ event: happening.reason, error: errorText(error) }, "could not write an event");
+    const name = `${happening.object.name}.${randomBytes(8).toString("hex")}`;
+    const until = monotonicMs() + patienceMs;
+    for (let failures = 1; !this.#signal.aborted; failures++) {
+      try {
+        const known = this.#known.get(key);
+        const again = known && (await this.#repeat(happening, known, at));
+        this.#remember(key, again ?? (await this.#create(happening, name, at)));
+        return;
+      } catch (error) {
+        if (this.#signal.aborted) return;
+        if (!isUnanswered(error) || monotonicMs() > until) {
+          this.#log.warn({ event: happening.reason, error: errorText(error) }, "could not write an event");
+          return;
+        }
+        await sleep(backoffMs(failures, retry), this.#signal);
+      }
     }
   }
 
@@ -78,8 +93,7 @@ export class EventRecorder {
     }
   }
 
-  async #create(happening: Happening, at: Date) {
-    const name = `${happening.object.name}.${randomBytes(8).toString("hex")}`;
+  async #create(happening: Happening, name: string, at: Date) {
     const body = {
       metadata: { name, namespace: namespaceOf(happening) },
       involvedObject: happening.object,
@@ -93,7 +107,12 @@ export class EventRecorder {
       lastTimestamp: seconds(at),
       count: 1,
     };
-    await this.#client.create(events, body, this.#signal);
+    try {
+      await this.#client.create(events, body, this.#signal);
+    } catch (error) {
+      // Only we know the name: it was written, and the answer was lost.
+      if (!isConflict(error)) throw error;
+    }
     return { name, count: 1 };
   }
 

@@ -2,7 +2,7 @@ import type { KubeObject } from "../api/object.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import { monotonicMs, sleep } from "../runtime/clock.ts";
 import { errorText, type Log } from "../runtime/log.ts";
-import { isGone } from "./api-error.ts";
+import { isGone, isUnanswered } from "./api-error.ts";
 import { Cache } from "./cache.ts";
 import type { KubeClient, Scope } from "./client.ts";
 import type { Resource } from "./resource.ts";
@@ -32,7 +32,9 @@ export class Watched<T extends KubeObject> {
    */
   async follow(client: KubeClient, log: Log, signal: AbortSignal): Promise<void> {
     let version = "";
-    let failures = 0;
+    let [failures, gone] = [0, 0];
+    /** What the log has in its last line on this: a kind that is not installed is said once. */
+    let said = "";
     while (!signal.aborted) {
       if (this.#again.signal.aborted) [version, this.#again] = ["", new AbortController()];
       const again = this.#again.signal;
@@ -45,7 +47,8 @@ export class Watched<T extends KubeObject> {
           this.cache.receive(event);
           version =
             (event.type === "BOOKMARK" ? event.resourceVersion : event.object.metadata.resourceVersion) ?? version;
-          failures = 0;
+          [failures, gone] = [0, 0];
+          said = "";
         }
         // A server that ends watches at once must not be asked again at once.
         if (version !== before || monotonicMs() - started > 1000) continue;
@@ -53,8 +56,12 @@ export class Watched<T extends KubeObject> {
         if (signal.aborted) return;
         if (again.aborted) continue;
         if (isGone(error)) version = "";
-        if (isGone(error) && failures++ === 0) continue;
-        log.warn({ kind: this.#resource.kind, error: errorText(error) }, "watch broke; will resume");
+        // A list mends it. However long the server was away before; but one that forgets at once is not asked at once.
+        if (isGone(error) && gone++ === 0) continue;
+        const fields = { kind: this.#resource.kind, error: errorText(error) };
+        if (isUnanswered(error) || fields.error === said) log.debug(fields, "watch broke; will resume");
+        else log.warn(fields, "watch broke; will resume");
+        said = fields.error;
       }
       await sleep(backoffMs(++failures, limits), until);
     }

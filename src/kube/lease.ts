@@ -1,7 +1,7 @@
 import type { KubeObject } from "../api/object.ts";
 import { monotonicMs, sleep } from "../runtime/clock.ts";
 import { errorText, type Log } from "../runtime/log.ts";
-import { ApiError, isConflict, isNotFound } from "./api-error.ts";
+import { ApiError, isConflict, isNotFound, isUnanswered } from "./api-error.ts";
 import type { KubeClient } from "./client.ts";
 import type { Resource } from "./resource.ts";
 
@@ -174,7 +174,9 @@ class Candidate {
       if (signal.aborted || isConflict(error)) return "unknown";
       if (!bounded.aborted && !(error instanceof ApiError)) throw error;
       const { log, name } = this.#options;
-      log.warn({ lease: name, error: errorText(error) }, "could not take or renew the lease");
+      const fields = { lease: name, error: errorText(error) };
+      if (isUnanswered(error)) log.debug(fields, "could not take or renew the lease");
+      else log.warn(fields, "could not take or renew the lease");
       return "unknown";
     }
   }

@@ -1,7 +1,14 @@
 import { expect, test } from "vitest";
 import { poolMetrics } from "./controller.ts";
-import { clientMetrics, createRegistry } from "./registry.ts";
-import { announcedMetric, type BfdCounts, frrMetrics, type SessionCounts } from "./speaker.ts";
+import { apiReachMetric, clientMetrics, createRegistry } from "./registry.ts";
+import {
+  announcedMetric,
+  announcementDurationMetric,
+  type BfdCounts,
+  driftMetric,
+  frrMetrics,
+  type SessionCounts,
+} from "./speaker.ts";
 
 const session: SessionCounts = {
   peer: "10.0.0.1:179",
@@ -121,4 +128,29 @@ test("a configuration loads once and may go stale", async () => {
     "metallb_k8s_client_config_loaded_bool 1",
     "metallb_k8s_client_config_stale_bool 1",
   ]);
+});
+
+test("since when the API server has not answered, and 0 while it does", async () => {
+  const registry = createRegistry();
+  const since: Date[] = [];
+  apiReachMetric(registry, () => since[0]);
+  const name = "metallb_k8s_client_api_unreachable_since_seconds";
+  expect(await ours(registry)).toEqual([`${name} 0`]);
+  since.push(new Date("2026-01-02T00:00:00Z"));
+  expect(await ours(registry)).toEqual([`${name} 1767312000`]);
+});
+
+test("durations by stage and change, and drift by daemon", async () => {
+  const registry = createRegistry();
+  announcementDurationMetric(registry)({ stage: "sent", change: "announce" }, 0.06);
+  driftMetric(registry)("bgpd");
+  const duration = "metallb_speaker_announcement_duration_seconds";
+  expect(await ours(registry)).toEqual(
+    expect.arrayContaining([
+      `${duration}_bucket{le="0.05",stage="sent",change="announce"} 0`,
+      `${duration}_bucket{le="0.075",stage="sent",change="announce"} 1`,
+      `${duration}_count{stage="sent",change="announce"} 1`,
+      'metallb_speaker_frr_drift_repaired_total{daemon="bgpd"} 1',
+    ]),
+  );
 });

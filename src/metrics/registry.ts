@@ -42,3 +42,15 @@ export function clientMetrics(registry: Registry): ClientMetrics {
     },
   };
 }
+
+/** Whether the API server answers; `awaySince` is asked at each scrape. Only here: MetalLB has nothing like it. */
+export function apiReachMetric(registry: Registry, awaySince: () => Date | undefined): void {
+  new Gauge({
+    name: "metallb_k8s_client_api_unreachable_since_seconds",
+    help: "Unix time since when the API server has not answered; 0 while it does",
+    registers: [registry],
+    collect() {
+      this.set((awaySince()?.getTime() ?? 0) / 1000);
+    },
+  });
+}

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export interface Announced {
   /** `namespace/name`. */
@@ -26,6 +26,38 @@ export type AnnouncedMetric = (change: {
   readonly gone: readonly Announced[];
   readonly come: readonly Announced[];
 }) => void;
+
+/** How long one Service's change took to come this far, in seconds. */
+export type AnnouncementDuration = (
+  labels: { readonly stage: "acknowledged" | "sent"; readonly change: "announce" | "withdraw" },
+  seconds: number,
+) => void;
+
+/** From a local `vtysh` reply to a router that takes its time. */
+const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Only here: MetalLB has nothing like it. */
+export function announcementDurationMetric(registry: Registry): AnnouncementDuration {
+  const histogram = new Histogram({
+    name: "metallb_speaker_announcement_duration_seconds",
+    help: "From a Service's change reaching the speaker to FRR's acknowledgement (acknowledged), and to its prefixes being in or out of the Adj-RIB-Out of every established peer concerned (sent)",
+    labelNames: ["stage", "change"],
+    buckets: durationBuckets,
+    registers: [registry],
+  });
+  return (labels, seconds) => histogram.observe(labels, seconds);
+}
+
+/** Only here: how often each of FRR's daemons was found changed by others. */
+export function driftMetric(registry: Registry): (daemon: string) => void {
+  const counter = new Counter({
+    name: "metallb_speaker_frr_drift_repaired_total",
+    help: "Times that a daemon's configuration was found changed by others, and was set right",
+    labelNames: ["daemon"],
+    registers: [registry],
+  });
+  return (daemon) => counter.inc({ daemon });
+}
 
 /** One session as bgpd counts it. */
 export interface SessionCounts {

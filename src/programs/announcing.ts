@@ -2,12 +2,14 @@ import type { Announcement } from "../announce/announcement.ts";
 import { changesBetween } from "../announce/changes.ts";
 import type { BgpDesired, BgpObserved } from "../announce/desired.ts";
 import { Decider, type Decision } from "../announce/decide.ts";
-import type { ConfigurationState, ServiceBgpStatus } from "../api/kinds/index.ts";
+import type { DaemonNews } from "../announce/news.ts";
+import type { BgpSessionStatus, ConfigurationState, ServiceBgpStatus } from "../api/kinds/index.ts";
 import { eventSources, speakerStateName } from "../api/names.ts";
-import type { OwnerReference } from "../api/object.ts";
+import { type ObjectRef, type OwnerReference, refOf } from "../api/object.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import { ApplyError, type BgpBackend } from "../backends/backend.ts";
 import type { Config } from "../config/config.ts";
+import { isUnanswered } from "../kube/api-error.ts";
 import type { Cache } from "../kube/cache.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { EventRecorder } from "../kube/events.ts";
@@ -19,12 +21,15 @@ import { KeyedWork } from "../runtime/keyed-work.ts";
 import { errorText, type Log } from "../runtime/log.ts";
 import type { Wake } from "../runtime/wake.ts";
 import { configurationStateWrites } from "../status/configuration-state.ts";
-import { announcedServices, announcementEvents, sessionEvents } from "../status/events.ts";
+import { bgpSessionWrites } from "../status/bgp-session.ts";
+import { absenceEvents, announcedServices, announcementEvents, daemonEvents, sessionEvents } from "../status/events.ts";
 import { ServiceBgpBook, serviceOf } from "../status/service-bgp.ts";
 import type { Write } from "../status/write.ts";
 import { VtyError } from "../vty/session.ts";
+import type { AnnouncementTimes } from "./announcement-times.ts";
 import { configReader } from "./config-reader.ts";
 import { DecisionLog } from "./decision-log.ts";
+import { PacedWrites } from "./paced-writes.ts";
 import type { Performer } from "./perform.ts";
 import { Reporter } from "./reporter.ts";
 
@@ -41,11 +46,14 @@ export interface AnnouncingContext {
   readonly states: Cache<ConfigurationState>;
   /** Those of this node. */
   readonly bgpStatuses: Cache<ServiceBgpStatus>;
+  /** Those of this node; never synced where the kind is not installed, as with MetalLB's own CRDs, and then not written. */
+  readonly sessionStatuses: Cache<BgpSessionStatus>;
   readonly isSynced: () => boolean;
-  readonly backend: BgpBackend;
+  readonly backend: BgpBackend & { takeNews(): readonly DaemonNews[] };
   readonly client: KubeClient;
   readonly performer: Performer;
-  readonly metrics: ClientMetrics & { announced: AnnouncedMetric };
+  readonly metrics: ClientMetrics & { announced: AnnouncedMetric; drift: (daemon: string) => void };
+  readonly times: AnnouncementTimes;
   readonly log: Log;
   /** Is told after each turn. */
   readonly missing: (missing: Missing) => void;
@@ -57,7 +65,7 @@ export interface AnnouncingContext {
  * Nothing is sent to FRR before the first complete snapshot, and nothing is taken back at the end: FRR forwards on.
  */
 export async function announce(context: AnnouncingContext, wake: Wake, signal: AbortSignal): Promise<void> {
-  const { node, world, isSynced, metrics, missing } = context;
+  const { node, world, isSynced, metrics, missing, times } = context;
   const read = configReader(node);
   const decider = new Decider();
   const routing = new Routing(context, wake);
@@ -67,19 +75,22 @@ export async function announce(context: AnnouncingContext, wake: Wake, signal: A
     if (!isSynced()) continue;
     const snapshot = world.snapshot();
     // Without its labels no selector can be judged; a Node object that goes leaves everything as it is.
-    if (!knowsNode(snapshot, node)) {
+    const own = nodeNamed(snapshot, node);
+    if (own === undefined) {
       missing("its own Node object");
       continue;
     }
+    times.begin();
     const { config, problems } = read(snapshot);
     const { ignoreExcludeLB, lbClass } = context;
     const decision = decider.decide({ config, snapshot, node, ignoreExcludeLB, lbClass });
     // What ran before we said anything: so that a session's rise is told once, by the speaker that brought it about.
     before ??= await routing.observe(signal);
     const failure = await routing.apply(decision.desired, signal);
+    times.acknowledged();
     const observed = await routing.observe(signal);
     if (signal.aborted) break;
-    telling.tell({ config, problems, decision, before, observed, failure });
+    telling.tell({ node: own, config, problems, decision, before, observed, failure, reached: routing.isReached });
     before = observed;
     metrics.turn();
     missing(routing.isReached ? undefined : "FRR");
@@ -87,7 +98,10 @@ export async function announce(context: AnnouncingContext, wake: Wake, signal: A
   await telling.settled();
 }
 
-const knowsNode = ({ nodes }: Snapshot, name: string): boolean => nodes.some(({ metadata }) => metadata.name === name);
+function nodeNamed({ nodes }: Snapshot, name: string): ObjectRef | undefined {
+  const found = nodes.find(({ metadata }) => metadata.name === name);
+  return found && refOf(found);
+}
 
 const unreachable = "daemon-unreachable";
 
@@ -154,6 +168,8 @@ class Routing {
 }
 
 interface Turn {
+  /** Our own Node object. */
+  readonly node: ObjectRef;
   readonly config: Config;
   readonly problems: ReturnType<ReturnType<typeof configReader>>["problems"];
   readonly decision: Decision;
@@ -161,6 +177,7 @@ interface Turn {
   readonly before: BgpObserved;
   readonly observed: BgpObserved;
   readonly failure: string | undefined;
+  readonly reached: boolean;
 }
 
 /** Everything that others may read of a turn: objects, events, log and metrics. */
@@ -169,6 +186,7 @@ class Telling {
   readonly #work: KeyedWork;
   readonly #reporter: Reporter;
   readonly #decisions: DecisionLog;
+  readonly #paced: PacedWrites;
   #announced: Set<string> | undefined;
   #announcements: readonly Announcement[] = [];
   readonly #statuses = new ServiceBgpBook();
@@ -177,17 +195,20 @@ class Telling {
     const { client, node, log, metrics } = context;
     const failed = (key: string, error: unknown, retryInMs: number) => {
       metrics.failure();
-      log.warn({ write: key, error: errorText(error), retryInMs }, "write failed");
+      const fields = { write: key, error: errorText(error), retryInMs };
+      if (isUnanswered(error)) log.debug(fields, "write failed");
+      else log.warn(fields, "write failed");
     };
     this.#context = context;
     this.#work = new KeyedWork({ wake, failed }, signal);
     const events = new EventRecorder({ client, component: eventSources.speaker, host: node, log }, signal);
     this.#reporter = new Reporter(events, log);
     this.#decisions = new DecisionLog(log);
+    this.#paced = new PacedWrites(wake);
   }
 
   tell(turn: Turn): void {
-    const { node, metrics, performer, bgpStatuses } = this.#context;
+    const { node, metrics, performer, bgpStatuses, times } = this.#context;
     const { config, problems, decision, before, observed } = turn;
     const { announcements } = decision;
     const changes = changesBetween(this.#announcements, announcements);
@@ -200,6 +221,8 @@ class Telling {
     this.#reporter.tellProblems(problems);
     this.#reporter.tell(announcementEvents(node, announced, changed));
     this.#reporter.tell(sessionEvents({ node, peers: config.peers, before, after: observed }));
+    this.#tellOfNode(turn);
+    times.end({ changes, desired: decision.desired, observed, reached: turn.reached });
     metrics.config(problems.some(({ severity }) => severity === "refused"));
     metrics.announced({
       gone: changes.flatMap((change) => rows(change.before)),
@@ -210,14 +233,23 @@ class Telling {
     for (const key of announcedServices(changed)) this.#announced.add(key);
   }
 
+  #tellOfNode({ node }: Turn): void {
+    const { backend, client, metrics } = this.#context;
+    const news = backend.takeNews();
+    this.#reporter.tell([...daemonEvents(node, news), ...absenceEvents(node, client.reach.takeAbsences())]);
+    for (const { kind, daemon } of news) if (kind === "drift") metrics.drift(daemon);
+  }
+
   settled(): Promise<void> {
     return this.#work.settled();
   }
 
   #writes({ config, problems, decision, observed, failure }: Turn): Iterable<Write> {
-    const { namespace, node, owner, states, bgpStatuses } = this.#context;
+    const { namespace, node, owner, states, bgpStatuses, sessionStatuses } = this.#context;
     const { announcements } = decision;
     const { peers } = config;
+    const at = { node, namespace, owner, nowMs: Date.now(), existing: sessionStatuses.items };
+    const sessions = sessionStatuses.synced ? bgpSessionWrites({ ...at, peers, problems, observed, failure }) : [];
     const existing = bgpStatuses.items;
     const state = configurationStateWrites({
       component: { kind: "speaker", node },
@@ -229,7 +261,7 @@ class Telling {
       existing: states.get(`${namespace}/${speakerStateName(node)}`),
     });
     const statuses = this.#statuses.writes({ node, namespace, owner, peers, announcements, observed, existing });
-    return inTurn(state, statuses);
+    return inTurn(state, this.#paced.due(sessions), statuses);
   }
 }
 

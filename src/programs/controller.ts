@@ -7,7 +7,7 @@ import { elect } from "../kube/lease.ts";
 import { resourceOf, services } from "../kube/resource.ts";
 import { World } from "../kube/snapshot.ts";
 import { poolMetrics } from "../metrics/controller.ts";
-import { clientMetrics, createRegistry } from "../metrics/registry.ts";
+import { apiReachMetric, clientMetrics, createRegistry } from "../metrics/registry.ts";
 import { createLog } from "../runtime/log.ts";
 import { terminationSignal } from "../runtime/signals.ts";
 import type { Wake } from "../runtime/wake.ts";
@@ -69,6 +69,9 @@ async function controller(): Promise<void> {
   const performer = (guard: () => void) => new Performer(client, targets, guard);
   const registry = createRegistry();
   const metrics = { ...clientMetrics(registry), pools: poolMetrics(registry) };
+  const awaySince = () => client.reach.awaySince;
+  apiReachMetric(registry, awaySince);
+  client.reach.report(log, "addresses stay, new Services wait");
 
   let standing: Standing = "candidate";
   const isSynced = () => world.synced && states.cache.synced;
@@ -86,7 +89,7 @@ async function controller(): Promise<void> {
     if (!isSynced()) return "the API server's objects";
     return standing === "first pass" ? "the first pass over all Services" : webhooks?.waitingFor();
   };
-  await serveHealth({ host: undefined, port: values["health-probe-port"], waitingFor }, signal);
+  await serveHealth({ host: undefined, port: values["health-probe-port"], waitingFor, awaySince }, signal);
   const certDir = values["metrics-cert-dir"];
   await serveMetrics({ port: values.port, certDir, policy, client, log, registry }, signal);
   log.info({ namespace, lbClass }, "started");

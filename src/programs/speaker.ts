@@ -1,3 +1,4 @@
+import { bgpSessionStatus } from "../api/kinds/bgp-session-status.ts";
 import { configurationState } from "../api/kinds/configuration-state.ts";
 import { serviceBgpStatus } from "../api/kinds/service-bgp-status.ts";
 import { eventSources, labelNode, speakerStateName } from "../api/names.ts";
@@ -6,12 +7,13 @@ import { KubeClient } from "../kube/client.ts";
 import { Watched } from "../kube/follow.ts";
 import { resourceOf } from "../kube/resource.ts";
 import { type Part, World } from "../kube/snapshot.ts";
-import { clientMetrics, createRegistry } from "../metrics/registry.ts";
-import { announcedMetric, frrMetrics } from "../metrics/speaker.ts";
+import { apiReachMetric, clientMetrics, createRegistry } from "../metrics/registry.ts";
+import { announcedMetric, announcementDurationMetric, driftMetric, frrMetrics } from "../metrics/speaker.ts";
 import { sleep } from "../runtime/clock.ts";
 import { createLog, errorText } from "../runtime/log.ts";
 import { terminationSignal } from "../runtime/signals.ts";
 import { Wake } from "../runtime/wake.ts";
+import { AnnouncementTimes } from "./announcement-times.ts";
 import { announce, type Missing } from "./announcing.ts";
 import { parseFlags } from "./flags.ts";
 import { Performer, targetOf } from "./perform.ts";
@@ -85,17 +87,27 @@ async function speaker(): Promise<void> {
 
   const wake = new Wake(values["bgp-debounce-timeout"], signal);
   const changed = () => wake.wake();
-  const world = new World({ namespace, parts, changed });
+  client.reach.report(log, "everything stays announced", changed);
+  const registry = createRegistry();
+  const times = new AnnouncementTimes(announcementDurationMetric(registry));
+  const world = new World({ namespace, parts, changed: () => (times.received(), changed()) });
   const stateScope = { namespace, fieldSelector: `metadata.name=${speakerStateName(node)}` };
   const states = new Watched(resourceOf(configurationState), stateScope, changed);
   const statusScope = { namespace, labelSelector: `${labelNode}=${node}` };
   const bgpStatuses = new Watched(resourceOf(serviceBgpStatus), statusScope, changed);
+  const sessionStatuses = new Watched(resourceOf(bgpSessionStatus), statusScope, changed);
   const performer = new Performer(client, [
     targetOf(resourceOf(configurationState), states.cache),
     targetOf(resourceOf(serviceBgpStatus), bgpStatuses.cache),
+    targetOf(resourceOf(bgpSessionStatus), sessionStatuses.cache),
   ]);
-  const registry = createRegistry();
-  const metrics = { ...clientMetrics(registry), announced: announcedMetric(registry, node) };
+  const metrics = {
+    ...clientMetrics(registry),
+    announced: announcedMetric(registry, node),
+    drift: driftMetric(registry),
+  };
+  const awaySince = () => client.reach.awaySince;
+  apiReachMetric(registry, awaySince);
   const setFrr = frrMetrics(registry);
   const backend = createFrrBackend({ socketDir: values["frr-socket-dir"], log: createLog(values["log-level"], "frr") });
 
@@ -110,11 +122,13 @@ async function speaker(): Promise<void> {
     world,
     states: states.cache,
     bgpStatuses: bgpStatuses.cache,
+    sessionStatuses: sessionStatuses.cache,
     isSynced,
     backend,
     client,
     performer,
     metrics,
+    times,
     log,
     missing: (now: Missing) => {
       missing = now;
@@ -123,7 +137,7 @@ async function speaker(): Promise<void> {
 
   const waitingFor = () => (isSynced() ? missing : "the API server's objects");
   // Pods on the host's network share its ports: probes come from the node itself.
-  await serveHealth({ host: "127.0.0.1", port: values["health-probe-port"], waitingFor }, signal);
+  await serveHealth({ host: "127.0.0.1", port: values["health-probe-port"], waitingFor, awaySince }, signal);
   const refresh = async () => {
     try {
       setFrr(await backend.readCounters(signal));
@@ -140,6 +154,7 @@ async function speaker(): Promise<void> {
     world.follow(client, log, signal),
     states.follow(client, log, signal),
     bgpStatuses.follow(client, log, signal),
+    sessionStatuses.follow(client, log, signal),
     wakeOn(backend.changes(signal), wake),
     beat(wake, signal),
     announce(context, wake, signal),

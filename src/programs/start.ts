@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Registry } from "prom-client";
 import type { OwnerReference } from "../api/object.ts";
 import { type Access, inClusterAccess, kubeconfigAccess, serviceAccountDirectory } from "../kube/access.ts";
+import { isUnanswered } from "../kube/api-error.ts";
 import { PathAuthorizer } from "../kube/authorize.ts";
 import type { KubeClient, Place } from "../kube/client.ts";
 import { pods } from "../kube/resource.ts";
@@ -97,19 +98,31 @@ export function tlsPolicyFrom(flags: {
 }
 
 /**
- * `/healthz`: the process answers. `/readyz`: it does its work; until then, what it waits for.
+ * `/healthz`: the process answers. `/readyz`: it does its work; until then, what it waits for. Both say since when the API server
+ * has not answered, and say yes nevertheless: a restart would help nobody.
  *
  * Differs: MetalLB's are both unconditional.
  */
 export async function serveHealth(
-  at: { readonly host: string | undefined; readonly port: number; readonly waitingFor: () => string | undefined },
+  at: {
+    readonly host: string | undefined;
+    readonly port: number;
+    readonly waitingFor: () => string | undefined;
+    readonly awaySince: () => Date | undefined;
+  },
   signal: AbortSignal,
 ): Promise<void> {
+  const away = (): string => {
+    const since = at.awaySince();
+    return since === undefined ? "" : `API server not reached since ${since.toISOString()}\n`;
+  };
   const routes: Routes = {
-    "/healthz": () => ({ status: 200, body: "ok\n" }),
+    "/healthz": () => ({ status: 200, body: `ok\n${away()}` }),
     "/readyz": () => {
       const missing = at.waitingFor();
-      return missing === undefined ? { status: 200, body: "ok\n" } : { status: 503, body: `waiting for ${missing}\n` };
+      return missing === undefined
+        ? { status: 200, body: `ok\n${away()}` }
+        : { status: 503, body: `waiting for ${missing}\n${away()}` };
     },
   };
   await serveHttp({ host: at.host, port: at.port, routes }, signal);
@@ -135,7 +148,7 @@ export async function serveMetrics(
   const routes: Routes = {
     "/metrics": async (request) => {
       const verdict = await authorizer.judge(request.headers.authorization, signal).catch((error: unknown) => {
-        log.warn({ error: errorText(error) }, "could not ask who may read metrics");
+        if (!isUnanswered(error)) log.warn({ error: errorText(error) }, "could not ask who may read metrics");
         throw error;
       });
       if (verdict !== "ok") return { status: verdict, body: verdict === 401 ? "Unauthorized\n" : "Forbidden\n" };

@@ -3,6 +3,7 @@ import type { Memory } from "../allocate/outcome.ts";
 import type { ConfigurationState } from "../api/kinds/index.ts";
 import { controllerStateName, eventSources } from "../api/names.ts";
 import type { OwnerReference } from "../api/object.ts";
+import { isUnanswered } from "../kube/api-error.ts";
 import type { Cache } from "../kube/cache.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { EventRecorder } from "../kube/events.ts";
@@ -58,7 +59,9 @@ export async function serveTerm(
   const turns = new Wake(windowMs, leadership.signal);
   const failed = (key: string, error: unknown, retryInMs: number) => {
     metrics.failure();
-    log.warn({ write: key, error: errorText(error), retryInMs }, "write failed");
+    const fields = { write: key, error: errorText(error), retryInMs };
+    if (isUnanswered(error)) log.debug(fields, "write failed");
+    else log.warn(fields, "write failed");
   };
   const work = new KeyedWork({ wake: turns, failed }, leadership.signal);
   const events = new EventRecorder({ client, component: eventSources.controller, log }, leadership.signal);

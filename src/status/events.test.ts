@@ -3,7 +3,14 @@ import { decide } from "../announce/decide.ts";
 import type { ObservedSession } from "../announce/desired.ts";
 import { config, peer, service, snapshot } from "../announce/testing/world.ts";
 import type { Problem } from "../api/problem.ts";
-import { announcedServices, announcementEvents, problemEvents, sessionEvents } from "./events.ts";
+import {
+  absenceEvents,
+  announcedServices,
+  announcementEvents,
+  daemonEvents,
+  problemEvents,
+  sessionEvents,
+} from "./events.ts";
 
 describe("sessions", () => {
   const session = (state: string, rest: Partial<ObservedSession> = {}): ObservedSession => ({
@@ -86,4 +93,36 @@ test("a problem is said once", () => {
   };
   expect(problemEvents([], [problem])).toMatchObject([{ type: "Warning", reason: "ConfigurationError" }]);
   expect(problemEvents([problem], [problem])).toEqual([]);
+});
+
+const node = { apiVersion: "v1", kind: "Node", name: "n1", uid: "u" };
+
+test("what happens to FRR is said on the Node, with a few of the lines that were set right", () => {
+  const lines = ["router bgp 64513: no network 10.99.0.0/24", "two", "three", "four", "x".repeat(500)];
+  const events = daemonEvents(node, [
+    { kind: "lost", daemon: "bgpd" },
+    { kind: "back", daemon: "bgpd" },
+    { kind: "drift", daemon: "bfdd", lines: ["bfd: no profile mine"] },
+    { kind: "drift", daemon: "bgpd", lines },
+  ]);
+  expect(events.map(({ type, reason, message }) => `${type} ${reason}: ${message}`)).toEqual([
+    `Warning FRRDaemonLost: FRR's bgpd on node "n1" was lost: its connection closed`,
+    `Normal FRRDaemonBack: FRR's bgpd on node "n1" answers again`,
+    `Warning FRRDriftRepaired: someone changed the configuration of FRR's bfdd on node "n1"; 1 line set right: "bfd: no profile mine"`,
+    `Warning FRRDriftRepaired: someone changed the configuration of FRR's bgpd on node "n1"; 5 lines set right: "router bgp 64513: no network 10.99.0.0/24", "two", "three" and 2 more`,
+  ]);
+  for (const { object } of events) expect(object).toBe(node);
+  const [long] = daemonEvents(node, [{ kind: "drift", daemon: "bgpd", lines: lines.slice(4) }]);
+  expect(long?.message.length).toBeLessThan(250);
+});
+
+test("that the API server was away is said on the Node, from when to when", () => {
+  const [from, to] = [new Date("2026-01-02T00:00:00.500Z"), new Date("2026-01-02T00:10:00Z")];
+  expect(absenceEvents(node, [{ from, to }])).toMatchObject([
+    {
+      object: node,
+      reason: "APIServerWasAway",
+      message: expect.stringContaining("from 2026-01-02T00:00:00Z to 2026-01-02T00:10:00Z"),
+    },
+  ]);
 });

@@ -1,10 +1,12 @@
 import type { Outcome } from "../allocate/outcome.ts";
 import type { Announcement } from "../announce/announcement.ts";
 import type { BgpObserved, ObservedSession } from "../announce/desired.ts";
-import { eventReasons, ownEventReasons } from "../api/names.ts";
+import type { DaemonNews } from "../announce/news.ts";
+import { eventReasons, nodeEventReasons, ownEventReasons } from "../api/names.ts";
 import { type ObjectRef, refOf } from "../api/object.ts";
 import type { Problem } from "../api/problem.ts";
 import type { Peer } from "../config/config.ts";
+import { exhaustive } from "../std/exhaustive.ts";
 import { neighborOf } from "./service-bgp.ts";
 
 /** An event to emit on an object. What lasts is said once, when it begins. */
@@ -108,7 +110,7 @@ function bgpChange(before: Seen | undefined, now: Seen): Change[] {
 }
 
 /** What FRR gives as the reason of a session that is only on its way up (FRR bgpd/bgp_vty.c, peer_down_str). */
-const isStillOpening = (reason: string | undefined): boolean =>
+export const isStillOpening = (reason: string | undefined): boolean =>
   reason === undefined || reason.startsWith("Waiting for ");
 
 function bfdChange(before: Seen | undefined, now: Seen): Change[] {
@@ -121,3 +123,48 @@ function bfdChange(before: Seen | undefined, now: Seen): Change[] {
   }
   return [];
 }
+
+/** Lines that an event names: a person who typed many knows them by a few. */
+const namedLines = 3;
+const longestLine = 120;
+
+/** What happened to the node's FRR, on its Node object. `node`: that object. */
+export const daemonEvents = (node: ObjectRef, news: readonly DaemonNews[]): Happening[] =>
+  news.map((item) => ({ object: node, ...daemonEvent(node.name, item) }));
+
+function daemonEvent(node: string, item: DaemonNews): Omit<Happening, "object"> {
+  const { frrDaemonLost, frrDaemonBack, frrDriftRepaired } = nodeEventReasons;
+  const subject = `FRR's ${item.daemon} on node "${node}"`;
+  switch (item.kind) {
+    case "lost":
+      return { type: "Warning", reason: frrDaemonLost, message: `${subject} was lost: its connection closed` };
+    case "back":
+      return { type: "Normal", reason: frrDaemonBack, message: `${subject} answers again` };
+    case "drift": {
+      const { lines } = item;
+      const shown = lines.slice(0, namedLines).map((line) => `"${line.slice(0, longestLine)}"`);
+      const more = lines.length > namedLines ? ` and ${lines.length - namedLines} more` : "";
+      const took = lines.length === 1 ? "1 line" : `${lines.length} lines`;
+      const message = `someone changed the configuration of ${subject}; ${took} set right: ${shown.join(", ")}${more}`;
+      return { type: "Warning", reason: frrDriftRepaired, message };
+    }
+    default:
+      return exhaustive(item);
+  }
+}
+
+interface Absence {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** That a node's speaker could not reach the API server for a while, on the Node object. */
+export const absenceEvents = (node: ObjectRef, absences: readonly Absence[]): Happening[] =>
+  absences.map(({ from, to }) => ({
+    object: node,
+    type: "Warning",
+    reason: nodeEventReasons.apiServerWasAway,
+    message: `the API server was away from node "${node.name}" from ${second(from)} to ${second(to)}; everything stayed announced as it was decided before`,
+  }));
+
+const second = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, "Z");

@@ -183,7 +183,7 @@ function toldTo(peers: readonly Peer[], { sessions }: BgpObserved): ToldTo {
 /** Sets of lists, which mostly are the same from one look to the next. */
 const sets = new WeakMap<readonly Prefix[], ReadonlySet<Prefix>>();
 
-function setOf(sent: readonly Prefix[]): ReadonlySet<Prefix> {
+export function setOf(sent: readonly Prefix[]): ReadonlySet<Prefix> {
   const known = sets.get(sent) ?? new Set(sent);
   sets.set(sent, known);
   return known;

@@ -27,7 +27,7 @@ export class VtyError extends Error {
 }
 
 /** A command without the secret in it. */
-const masked = (text: string): string => text.replace(/( password )\S.*/g, "$1****");
+export const masked = (text: string): string => text.replace(/( password )\S.*/g, "$1****");
 
 /** FRR's buffer for a line is 4096 bytes; of a longer one it drops the end, or runs it as a command of its own (lib/vty.c). */
 const longestLine = 4000;

@@ -44,6 +44,13 @@ test("a Service is announced from both nodes with its community, and a client ge
   ).toMatch(/served by nginx-/i);
 });
 
+test("kubectl shows each node's session: up, watched by BFD, with the one prefix that it was sent", async () => {
+  const shown = (): Promise<string> => cluster.kubectl("get", "bgpsession", "-n", SYSTEM, "--no-headers");
+  const row = (node: string): RegExp =>
+    new RegExp(`^session-\\w+ +${node} +upstream-router +Established +Up +1 +\\d+m?\\d*s`, "m");
+  await until("both sessions are shown", shown, (text) => ["node1", "node2"].every((node) => row(node).test(text)));
+});
+
 test("restarting a speaker sends the router no UPDATE and resets no session", async () => {
   const before = await cluster.neighbors();
   expect(bothNodes.map((node) => before[node]?.established)).toEqual([true, true]);
@@ -98,6 +105,11 @@ test("bgpd killed: sessions and routes come back without a person", async () => 
     60,
   );
   await fromNodes(`${address}/32`, bothNodes);
+  await until(
+    "the node's events tell of it",
+    () => cluster.kubectl("describe", "node", speaker?.node ?? ""),
+    (text) => /Warning +FRRDaemonLost .*bgpd/.test(text) && /Normal +FRRDaemonBack .*bgpd/.test(text),
+  );
 });
 
 test("policy Local: only nodes with a ready pod announce; with none, nobody does", async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import type { Admit, Authorize } from "../../lab/control-plane/api/hooks.ts";
-import { type ControlPlane, startControlPlane } from "../../lab/control-plane/server.ts";
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../../lab/control-plane/server.ts";
 import type { ApiObject, PodRuntime, ResourceId } from "../../lab/control-plane/types.ts";
 
 /** The lab's API server with MetalLB's CRDs, and our programs as processes against it. */
@@ -30,23 +30,60 @@ export interface Program {
 }
 
 export class Cluster implements AsyncDisposable {
-  readonly plane: ControlPlane;
   readonly directory: string;
+  readonly #options: ControlPlaneOptions;
   readonly #stop: AbortController;
   readonly #programs: Program[] = [];
+  #plane: ControlPlane;
 
-  private constructor(plane: ControlPlane, directory: string, stop: AbortController) {
-    this.plane = plane;
+  private constructor(plane: ControlPlane, options: ControlPlaneOptions, directory: string, stop: AbortController) {
+    this.#plane = plane;
+    this.#options = { ...options, port: Number(new URL(plane.url).port) };
     this.directory = directory;
     this.#stop = stop;
   }
 
+  get plane(): ControlPlane {
+    return this.#plane;
+  }
+
+  /** The API server stops: connections end, and nobody listens any more. */
+  async stopServer(): Promise<void> {
+    await this.#plane.close();
+  }
+
+  /** Starts it again, with what it had, at the same address. */
+  async startServer(): Promise<void> {
+    this.#plane = await startControlPlane(this.#options);
+  }
+
   /** `admit`: an admission webhook's verdict on each write; `authorize`: is asked about each request. */
-  static async start(admit?: Admit, authorize?: Authorize): Promise<Cluster> {
+  static start(admit?: Admit, authorize?: Authorize): Promise<Cluster> {
+    return Cluster.#start({ ...(admit && { admit }), ...(authorize && { authorize }) }, () => undefined);
+  }
+
+  /** One whose API server can be stopped and started again. */
+  static startLasting(): Promise<Cluster> {
+    return Cluster.#start({}, (directory) => join(directory, "cluster.sqlite"));
+  }
+
+  static async #start(
+    given: Pick<ControlPlaneOptions, "admit" | "authorize">,
+    dataFile: (directory: string) => string | undefined,
+  ): Promise<Cluster> {
     const stop = new AbortController();
-    const options = { host: "127.0.0.1", port: 0, certNames: [], runtime: unused, signal: stop.signal };
-    const plane = await startControlPlane({ ...options, ...(admit && { admit }), ...(authorize && { authorize }) });
     const directory = await mkdtemp(join(tmpdir(), "metallb-ts-"));
+    const file = dataFile(directory);
+    const options: ControlPlaneOptions = {
+      ...given,
+      ...(file !== undefined && { dataFile: file }),
+      host: "127.0.0.1",
+      port: 0,
+      certNames: [],
+      runtime: unused,
+      signal: stop.signal,
+    };
+    const plane = await startControlPlane(options);
     await writeFile(join(directory, "kubeconfig"), plane.kubeconfig());
     const crds = { group: "apiextensions.k8s.io", resource: "customresourcedefinitions" };
     for (const document of parseAllDocuments(await readFile("manifests/metallb-crds.yaml", "utf8"))) {
@@ -55,7 +92,7 @@ export class Cluster implements AsyncDisposable {
     }
     const meta = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } };
     await plane.api.create(core("namespaces"), meta);
-    return new Cluster(plane, directory, stop);
+    return new Cluster(plane, options, directory, stop);
   }
 
   async pod(name: string): Promise<void> {
@@ -143,7 +180,7 @@ export class Cluster implements AsyncDisposable {
     for (const { process } of this.#programs) process.kill("SIGKILL");
     await Promise.all(this.#programs.map(({ ended }) => ended));
     this.#stop.abort();
-    await this.plane.close();
+    await this.#plane.close();
     await rm(this.directory, { recursive: true });
   }
 }

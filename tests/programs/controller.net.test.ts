@@ -1,8 +1,7 @@
-import { get } from "node:http";
-import { request } from "node:https";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ApiStatusError } from "../../lab/control-plane/types.ts";
 import { Cluster, namespace } from "./cluster.ts";
+import { metricsOf, probe } from "./scrape.ts";
 
 const patience = { timeout: 10_000, interval: 20 };
 
@@ -25,27 +24,6 @@ async function controller(name: string) {
   const program = cluster.run("controller", args, { METALLB_POD_NAME: name });
   return { program, health, metrics };
 }
-
-const probe = (port: number, path: string): Promise<number | undefined> =>
-  new Promise((resolve) => {
-    get({ host: "127.0.0.1", port, path, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode);
-    }).on("error", () => resolve(undefined));
-  });
-
-const metricsOf = (port: number, token: string): Promise<{ status: number | undefined; text: string }> =>
-  new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${token}` };
-    const options = { host: "127.0.0.1", port, path: "/metrics", headers, rejectUnauthorized: false, agent: false };
-    request(options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () => resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() }));
-    })
-      .on("error", reject)
-      .end();
-  });
 
 const result = () =>
   (cluster.get("configurationstates", "controller")?.["status"] as { result?: string } | undefined)?.result;
@@ -71,7 +49,7 @@ test("a Service gets an address; pool, state, event, log and metrics say so", as
   expect(program.lines()).toContainEqual(
     expect.objectContaining({ level: "info", event: "IPAllocated", object: "default/web" }),
   );
-  expect(await probe(health, "/readyz")).toBe(200);
+  expect((await probe(health, "/readyz"))?.status).toBe(200);
   const scraped = await metricsOf(metrics, cluster.plane.adminToken);
   expect(scraped.text).toContain('metallb_allocator_addresses_in_use_total{pool="bgp-pool"} 1');
   expect(scraped.text).toContain("metallb_k8s_client_config_stale_bool 0");
@@ -106,7 +84,7 @@ test("of two replicas one works; when it ends, the other does, and assignments s
   await cluster.service("web");
   await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
   const second = await controller("c2");
-  await expect.poll(() => probe(second.health, "/readyz"), patience).toBe(200);
+  await expect.poll(async () => (await probe(second.health, "/readyz"))?.status, patience).toBe(200);
   first.program.process.kill("SIGTERM");
   expect(await first.program.ended).toBe(0);
   await cluster.service("later");
@@ -130,7 +108,7 @@ test("a leader that was stopped and has lost its Lease writes nothing when it go
   await cluster.service("web");
   await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
   const second = await controller("c2");
-  await expect.poll(() => probe(second.health, "/readyz"), patience).toBe(200);
+  await expect.poll(async () => (await probe(second.health, "/readyz"))?.status, patience).toBe(200);
 
   first.program.process.kill("SIGSTOP");
   const names = ["a", "b", "c"];
@@ -146,6 +124,28 @@ test("a leader that was stopped and has lost its Lease writes nothing when it go
   await expect.poll(() => cluster.addresses("later"), patience).toEqual(["10.100.0.4"]);
   expect(writes).toEqual(["web", ...names, "later"]);
   expect(given()).toEqual([["10.100.0.1"], ["10.100.0.2"], ["10.100.0.3"]]);
+});
+
+test("the API server is gone: probes say since when and still say yes, and it goes on afterwards", async () => {
+  await cluster[Symbol.asyncDispose]();
+  cluster = await Cluster.startLasting();
+  const { program, health } = await controller("c1");
+  await cluster.pool("p", "10.100.0.0/24");
+  await cluster.service("web");
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
+  await cluster.stopServer();
+  const away = /^ok\nAPI server not reached since \S+Z\n$/;
+  for (const path of ["/readyz", "/healthz"]) {
+    await expect.poll(async () => (await probe(health, path))?.text, patience).toMatch(away);
+  }
+  const said = () => program.lines().filter(({ msg }) => String(msg).startsWith("the API server does not answer"));
+  await expect.poll(() => said().length, patience).toBe(1);
+  await cluster.startServer();
+  await expect.poll(async () => (await probe(health, "/readyz"))?.text, patience).toBe("ok\n");
+  await cluster.service("later");
+  await expect.poll(() => cluster.addresses("later"), { ...patience, timeout: 30_000 }).toEqual(["10.100.0.1"]);
+  expect(cluster.addresses("web")).toEqual(["10.100.0.0"]);
+  expect(said().length).toBe(1);
 });
 
 test("one Service whose status can't be written delays no other", async () => {

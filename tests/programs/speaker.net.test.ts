@@ -1,92 +1,26 @@
-import { execFileSync } from "node:child_process";
-import { chmodSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Router, startRouter, torConfig } from "../../lab/topology/router.ts";
-import { Cluster, namespace, type Program } from "./cluster.ts";
+import { type Cluster, namespace } from "./cluster.ts";
+import { metallb, WiredNode } from "./wired-node.ts";
 
 /** The speaker as a process, with a real FRR of its own and a real router across a wire. No containers. */
 
 const patience = { timeout: 20_000, interval: 20 };
-const [tor, node] = [`msp-${process.pid}-tor`, `msp-${process.pid}-node`];
-const ip = (...args: string[]) => execFileSync("ip", args, { encoding: "utf8" });
 
+let wired: WiredNode;
 let cluster: Cluster;
-let router: Router;
-let frr: Router;
-let health = 40_000 + (process.pid % 20_000);
 
 beforeAll(async () => {
-  for (const name of [tor, node]) ip("netns", "add", name);
-  ip("link", "add", "up0", "netns", node, "type", "veth", "peer", "name", "down0", "netns", tor);
-  ip("-n", tor, "addr", "add", "10.0.0.1/24", "dev", "down0");
-  ip("-n", node, "addr", "add", "10.0.0.11/24", "dev", "up0");
-  for (const [name, device] of [
-    [tor, "down0"],
-    [node, "up0"],
-  ] as const) {
-    // A BFD echo comes back by being forwarded.
-    ip("netns", "exec", name, "sysctl", "-qw", "net.ipv4.ip_forward=1");
-    for (const link of ["lo", device]) ip("-n", name, "link", "set", link, "up");
-  }
-  cluster = await Cluster.start();
-  const runDir = cluster.directory;
-  // FRR's daemons run as a user of their own.
-  chmodSync(runDir, 0o755);
-  const config = torConfig({ asn: 64512, nodeASN: 64513, neighbors: ["10.0.0.11"] });
-  router = await startRouter({ name: "tor", netns: tor, runDir, config });
-  const empty = "frr defaults traditional\nhostname n1\n";
-  frr = await startRouter({ name: "node", netns: node, runDir, config: empty });
-  await cluster.plane.api.create(
-    { group: "", resource: "nodes" },
-    { apiVersion: "v1", kind: "Node", metadata: { name: "n1" } },
-  );
-  await cluster.pod("speaker-n1");
-  await cluster.pod("controller");
+  wired = await WiredNode.start();
+  ({ cluster } = wired);
 });
 afterAll(async () => {
-  await frr?.stop();
-  await router?.stop();
-  await cluster?.[Symbol.asyncDispose]();
-  for (const name of [tor, node]) ip("netns", "delete", name);
+  await wired?.[Symbol.asyncDispose]();
 });
 
-function speaker(): Program {
-  const args = [`--frr-socket-dir=${join(cluster.directory, "node")}`, `--health-probe-port=${++health}`, "--port=0"];
-  return cluster.run("speaker", args, { METALLB_NODE_NAME: "n1", METALLB_POD_NAME: "speaker-n1" });
-}
-
-const metallb = (kind: string, name: string, spec: object, version = "v1beta1") => ({
-  apiVersion: `metallb.io/${version}`,
-  kind,
-  metadata: { name, namespace },
-  spec,
-});
-
-interface RouterPrefix {
-  readonly valid?: boolean;
-  readonly nexthops?: readonly { readonly ip: string }[];
-}
-const routes = async (): Promise<string[]> => {
-  const table = JSON.parse(await router.vtysh("show bgp ipv4 unicast json")) as {
-    routes?: Record<string, RouterPrefix[]>;
-  };
-  return Object.keys(table.routes ?? {}).sort();
-};
-interface Neighbor {
-  readonly bgpState: string;
-  readonly connectionsEstablished: number;
-  readonly messageStats: { readonly updatesRecv: number };
-}
-const neighbor = async (): Promise<Neighbor | undefined> => {
-  const text = await router.vtysh("show bgp neighbors 10.0.0.11 json");
-  return (JSON.parse(text) as Record<string, Neighbor>)["10.0.0.11"];
-};
-const ready = async (): Promise<number> =>
-  fetch(`http://127.0.0.1:${health}/readyz`).then(
-    ({ status }) => status,
-    () => 0,
-  );
+const speaker = () => wired.speaker();
+const routes = () => wired.routes();
+const neighbor = () => wired.neighbor();
+const ready = () => wired.ready();
 const statuses = () =>
   cluster.plane.api
     .list({ group: "metallb.io", resource: "servicebgpstatuses" }, { namespace })
@@ -95,10 +29,8 @@ const statuses = () =>
 test("from objects to the router's table, and back", async () => {
   const controller = cluster.run(
     "controller",
-    [`--health-probe-port=${++health}`, "--port=0", "--webhook-mode=disabled"],
-    {
-      METALLB_POD_NAME: "controller",
-    },
+    [`--health-probe-port=${wired.healthPort - 1}`, "--port=0", "--webhook-mode=disabled"],
+    { METALLB_POD_NAME: "controller" },
   );
   let running = speaker();
   await cluster.pool("bgp-pool", "10.100.0.0/24");
@@ -111,7 +43,7 @@ test("from objects to the router's table, and back", async () => {
   await cluster.slice("web", "n1");
 
   await expect.poll(routes, patience).toEqual(["10.100.0.0/32"]);
-  expect(await router.vtysh("show bgp ipv4 unicast 10.100.0.0/32")).toContain("Community: 64512:100");
+  expect(await wired.router.vtysh("show bgp ipv4 unicast 10.100.0.0/32")).toContain("Community: 64512:100");
   await expect
     .poll(statuses, patience)
     .toEqual([{ node: "n1", serviceName: "web", serviceNamespace: "default", peers: ["upstream"] }]);

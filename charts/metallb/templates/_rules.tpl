@@ -16,6 +16,7 @@
 - apiGroups:
     - metallb.io
   resources:
+    - bgpsessionstatuses
     - configurationstates
     - servicebgpstatuses
     - servicel2statuses
@@ -30,6 +31,7 @@
 - apiGroups:
     - metallb.io
   resources:
+    - bgpsessionstatuses/status
     - configurationstates/status
     - servicebgpstatuses/status
     - servicel2statuses/status

@@ -2,6 +2,7 @@
 export type { BfdProfile } from "./bfd-profile.ts";
 export type { BgpAdvertisement } from "./bgp-advertisement.ts";
 export type { BgpPeer } from "./bgp-peer.ts";
+export type { BgpSessionStatus } from "./bgp-session-status.ts";
 export type { Community } from "./community.ts";
 export type { ConfigurationState } from "./configuration-state.ts";
 export type { IpAddressPool } from "./ip-address-pool.ts";

@@ -1,5 +1,6 @@
 import { exhaustive } from "../../std/exhaustive.ts";
 import type { BgpDesired, BgpObserved } from "../../announce/desired.ts";
+import type { DaemonNews } from "../../announce/news.ts";
 import { diff, type Step } from "../../frr/diff.ts";
 import { parseRunning } from "../../frr/parse.ts";
 import { plan } from "../../frr/plan.ts";
@@ -14,7 +15,8 @@ import { ApplyError, type BgpBackend } from "../backend.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
 import { Bell } from "./bell.ts";
 import { Daemon } from "./daemon.ts";
-import { EventListener } from "./events.ts";
+import { EventListener, tellsOfEnd } from "./events.ts";
+import { News } from "./news.ts";
 import { observeSessions, readFrrCounts } from "./observe.ts";
 import { takeLines, takeSettle } from "./take.ts";
 
@@ -29,6 +31,8 @@ export interface FrrBackendOptions {
 /** The backend that drives FRR, and FRR's counters, which only this one has. */
 export interface FrrBackend extends BgpBackend {
   readCounters(signal: AbortSignal): Promise<FrrCounts>;
+  /** What has happened to FRR's daemons since the last call. */
+  takeNews(): readonly DaemonNews[];
 }
 
 /** Drives FRR over its vty sockets, by differences from what its daemons acknowledged. */
@@ -36,10 +40,18 @@ export const createFrrBackend = (options: FrrBackendOptions): FrrBackend => new 
 
 const daemonNames: readonly DaemonName[] = ["zebra", "bgpd", "bfdd"];
 
-/** How long acknowledged state is trusted: a person in vtysh leaves no trace but the configuration itself. */
+/**
+ * How long acknowledged state is trusted: a person in vtysh leaves no trace but the configuration itself.
+ *
+ * FRR could log each command (`log commands`), but to all of its logs, and passwords in clear (lib/vty.c, vty_command; seen
+ * with 8.4 and 10.3). What ends a session is noticed at once, see `#hear`.
+ */
 const trustMs = 60_000;
 
-/** When to look again after prefixes changed: bgpd holds its queue for 50 ms, and a busy one for longer. */
+/** A session that goes up and down must not have the configuration read without end: at 10,000 prefixes it is 400 KB. */
+const distrustMs = 1_000;
+
+/** When to look again after prefixes changed, or others changed something: bgpd holds its queue for 50 ms, and a busy one for longer. */
 const lookAgainMs = [60, 250, 1_100];
 
 class FrrDriver implements FrrBackend {
@@ -51,6 +63,7 @@ class FrrDriver implements FrrBackend {
   readonly #log: Log | undefined;
   readonly #now: () => number;
   readonly #lookAgain = new Set<NodeJS.Timeout>();
+  readonly #news = new News();
   /** What each daemon runs, as acknowledged; absent when unknown. */
   readonly #running = new Map<DaemonName, Partial<Tree>>();
   /** What was applied last without a failure, and what the daemons ran then. */
@@ -81,6 +94,7 @@ class FrrDriver implements FrrBackend {
     const losses = new Map(this.#losses);
     await this.#readRunning(failures, signal);
     if (this.#isInForce(desired)) return;
+    if (this.#news.isDrifting) this.#ringLater();
     const { wanted, steps } = plan(desired, this.#tree());
     for (const step of steps) {
       const name = daemonOf(step);
@@ -89,8 +103,13 @@ class FrrDriver implements FrrBackend {
       if (!isLost(failures.get(name))) await this.#take(step, failures, signal);
     }
     for (const name of daemonNames) {
-      if (failures.has(name) || this.#losses.get(name) !== losses.get(name)) this.#running.delete(name);
-      else this.#running.set(name, partOf(wanted, name));
+      if (failures.has(name) || this.#losses.get(name) !== losses.get(name)) {
+        this.#running.delete(name);
+        this.#news.unsettled(name);
+      } else {
+        this.#running.set(name, partOf(wanted, name));
+        this.#news.settled(name);
+      }
     }
     if (steps.some(changesPrefixes)) this.#ringLater();
     if (failures.size > 0) throw applyError(failures);
@@ -113,7 +132,8 @@ class FrrDriver implements FrrBackend {
         this.#learn(name, parseRunning(name, text));
       });
     }
-    if (stale) this.#readAt = this.#now();
+    // Whoever changes one line mostly changes another: trust comes back with a look that finds none.
+    if (stale) this.#readAt = this.#news.isDrifting ? Number.NEGATIVE_INFINITY : this.#now();
   }
 
   #learn(name: DaemonName, found: Partial<Tree>): void {
@@ -121,6 +141,7 @@ class FrrDriver implements FrrBackend {
     if (believed !== undefined && sameTree(believed, found)) return;
     if (believed !== undefined) {
       this.#log?.warn({ daemon: name }, "the daemon's configuration was changed by others; setting it right");
+      this.#news.drifted(name, found, believed);
       this.#adjRibOut.forget();
     }
     this.#running.set(name, found);
@@ -180,7 +201,7 @@ class FrrDriver implements FrrBackend {
 
   /** Also keeps the daemons within reach: it reconnects to those that are gone, and has their logs sent here. */
   async *changes(signal: AbortSignal): AsyncGenerator<void> {
-    await using listener = await EventListener.listen(this.#eventPath, () => this.#bell.ring());
+    await using listener = await EventListener.listen(this.#eventPath, (told) => this.#hear(told));
     const over = new AbortController();
     const ending = AbortSignal.any([signal, over.signal]);
     const watches = daemonNames.map((name) => this.#watch(this.#daemons[name], listener, ending));
@@ -196,6 +217,16 @@ class FrrDriver implements FrrBackend {
     }
   }
 
+  takeNews(): readonly DaemonNews[] {
+    return this.#news.take();
+  }
+
+  /** A session that ends may be somebody's doing: then the configuration is another. */
+  #hear(told: string): void {
+    if (tellsOfEnd(told) && this.#now() - this.#readAt > distrustMs) this.#readAt = Number.NEGATIVE_INFINITY;
+    this.#bell.ring();
+  }
+
   /** Connects, subscribes and rings; when the session ends, begins again. */
   async #watch(daemon: Daemon, listener: EventListener, signal: AbortSignal): Promise<void> {
     const ended = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
@@ -204,6 +235,7 @@ class FrrDriver implements FrrBackend {
         if (daemon.name !== "zebra") await listener.subscribe(daemon, signal);
         const session = await daemon.session("show", signal);
         this.#log?.info({ daemon: daemon.name }, "connected");
+        this.#news.answers(daemon.name);
         failures = 0;
         this.#bell.ring();
         await Promise.race([session.closed, ended]);
@@ -221,6 +253,7 @@ class FrrDriver implements FrrBackend {
     this.#losses.set(name, (this.#losses.get(name) ?? 0) + 1);
     this.#running.delete(name);
     if (name === "bgpd") this.#adjRibOut.forget();
+    this.#news.lost(name);
     this.#log?.warn({ daemon: name }, "the connection was closed");
     this.#bell.ring();
   }

@@ -7,15 +7,15 @@ import type { Daemon } from "./daemon.ts";
 const target = "metallb";
 
 /**
- * Listens for the daemons' logs (RFC 5424 lines on a stream, FRR `log extended`) and calls `onEvent` when one tells of a
- * session. They are hints: what they say is asked again, so their text is not relied on.
+ * Listens for the daemons' logs (RFC 5424 lines on a stream, FRR `log extended`) and calls `onEvent` with them when one tells of
+ * a session. They are hints: what they say is asked again, so their text is not relied on.
  */
 export class EventListener implements AsyncDisposable {
   readonly #server: Server;
   readonly #path: string;
   readonly #sockets = new Set<Socket>();
 
-  static async listen(path: string, onEvent: () => void): Promise<EventListener> {
+  static async listen(path: string, onEvent: (told: string) => void): Promise<EventListener> {
     // Left by a speaker that was killed.
     await rm(path, { force: true });
     const listener = new EventListener(path, onEvent);
@@ -26,7 +26,7 @@ export class EventListener implements AsyncDisposable {
     return listener;
   }
 
-  private constructor(path: string, onEvent: () => void) {
+  private constructor(path: string, onEvent: (told: string) => void) {
     this.#path = path;
     this.#server = createServer((socket) => {
       this.#sockets.add(socket);
@@ -34,7 +34,8 @@ export class EventListener implements AsyncDisposable {
       socket.on("error", () => socket.destroy());
       // A message may be split over reads; then its first piece has the name of the event, or the next event rings.
       socket.on("data", (chunk) => {
-        if (tellsOfSession.test(chunk.toString("latin1"))) onEvent();
+        const told = chunk.toString("latin1");
+        if (tellsOfSession.test(told)) onEvent(told);
       });
     });
   }
@@ -68,3 +69,6 @@ export class EventListener implements AsyncDisposable {
 }
 
 const tellsOfSession = /%ADJCHANGE|%NOTIFICATION|%MAXPFX|state-change/;
+
+/** Whether a BGP session has ended. FRR bgpd/bgp_fsm.c, bgp_fsm_change_status. */
+export const tellsOfEnd = (told: string): boolean => /%ADJCHANGE: .* Down /.test(told);

@@ -20,7 +20,7 @@ export async function observeSessions(
   const sent = await adjRibOut.read(signal);
   const bfd = await askBfd(bfdd, "show bfd peers json", signal);
   return {
-    sessions: neighbors.map(({ vrf, neighbor, state, downReason }): ObservedSession => {
+    sessions: neighbors.map(({ vrf, neighbor, state, downReason, upSince, downForMs, up }): ObservedSession => {
       const watched = bfd.find((session) => watches(session, { vrf, neighbor }));
       return {
         vrf,
@@ -29,6 +29,9 @@ export async function observeSessions(
         ...(downReason === undefined ? {} : { downReason }),
         ...(watched === undefined ? {} : { bfd: watched.status }),
         sent: sent.get(`${vrf} ${neighbor}`) ?? nothing,
+        ...(upSince !== undefined && { sinceMs: upSince * 1000 }),
+        ...(downForMs !== undefined && { sinceMs: Date.now() - downForMs }),
+        ...(up && { up }),
       };
     }),
   };
