@@ -175,7 +175,8 @@ class Candidate {
       if (!bounded.aborted && !(error instanceof ApiError)) throw error;
       const { log, name } = this.#options;
       const fields = { lease: name, error: errorText(error) };
-      if (isUnanswered(error)) log.debug(fields, "could not take or renew the lease");
+      // Time has run out: nobody answered either.
+      if (isUnanswered(error) || bounded.aborted) log.debug(fields, "could not take or renew the lease");
       else log.warn(fields, "could not take or renew the lease");
       return "unknown";
     }

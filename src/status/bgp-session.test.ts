@@ -166,6 +166,19 @@ test("a peer that is refused before FRR hears of it is Unknown, and warnings are
   ]);
 });
 
+test("a peer whose own lines FRR has refused says that, and not what else went wrong", () => {
+  const problems: readonly Problem[] = [
+    {
+      object: { apiVersion: "metallb.io/v1beta2", kind: "BGPPeer", name: "tor" },
+      field: "spec",
+      reason: "Invalid",
+      message: "FRR refuses it",
+      severity: "refused",
+    },
+  ];
+  expect(standing([], { problems, failure: "bgpd: something else" }).status?.reason).toBe("FRR refuses it");
+});
+
 test("the object goes with the peer, and a new Pod takes it over", () => {
   const existing = [standing([upSession])];
   expect(writes([], { existing, peers: [] })).toMatchObject([{ pace: "at-once", write: { kind: "delete" } }]);

@@ -78,19 +78,24 @@ interface Session {
 
 function sessionsOf({ peers, problems, observed, failure }: BgpSessionInput): readonly Session[] {
   const shown = new Map(observed.sessions.map((session) => [`${session.vrf} ${session.neighbor}`, session]));
+  const refusals = refusalsOf(problems);
   const known = peers.map((peer): Session => {
     const neighbor = neighborOf(peer);
     const found = shown.get(`${peer.vrf} ${neighbor}`);
     const of = { peer: peer.name, neighbor, ...(peer.vrf !== "" && { vrf: peer.vrf }) };
-    return found ? { ...of, shown: found } : { ...of, missing: failure ?? "FRR does not show this peer" };
+    if (found) return { ...of, shown: found };
+    return { ...of, missing: refusals.get(peer.name) ?? failure ?? "FRR does not show this peer" };
   });
   const names = new Set(peers.map(({ name }) => name));
-  const refused = problems.filter(
-    ({ object, severity }) => severity === "refused" && object.kind === "BGPPeer" && !names.has(object.name),
-  );
-  const all = Map.groupBy(refused, ({ object }) => object.name);
-  const left = [...all].map(([peer, of]): Session => ({ peer, missing: of.map(({ message }) => message).join("; ") }));
+  const left = [...refusals].flatMap(([peer, missing]): Session[] => (names.has(peer) ? [] : [{ peer, missing }]));
   return sortedBy([...known, ...left], ({ peer }) => peer);
+}
+
+/** Peer → what is wrong with it, in a line. */
+function refusalsOf(problems: readonly Problem[]): ReadonlyMap<string, string> {
+  const refused = problems.filter(({ object, severity }) => severity === "refused" && object.kind === "BGPPeer");
+  const byPeer = Map.groupBy(refused, ({ object }) => object.name);
+  return new Map([...byPeer].map(([peer, of]) => [peer, of.map(({ message }) => message).join("; ")]));
 }
 
 function statusOf(

@@ -183,6 +183,8 @@ test("a hundred new Services are a few writes to the session's status, not a hun
   expect(await counted("acknowledged", "announce")).toBe(acknowledged + count + 1);
   await cluster.plane.api.delete({ group: "", resource: "services" }, "default", "one-more");
   await expect.poll(() => counted("sent", "withdraw"), patience).toBe(1);
+  const rows = await wired.metrics("metallb_speaker_announcement_duration_seconds_sum");
+  console.log(`seconds in sum, over ${sent + count + 1} announcements and 1 withdrawal:\n${rows.join("\n")}`);
 });
 
 /** How many durations the histogram holds. */
