@@ -11,6 +11,8 @@ export interface Router {
   /** Several configuration lines, as typed after `configure terminal`. */
   configure(lines: readonly string[]): Promise<void>;
   readonly logFile: string;
+  /** Folder of the daemons' vty sockets. */
+  readonly socketDir: string;
   stop(): Promise<void>;
 }
 
@@ -49,6 +51,7 @@ export async function startRouter(options: {
   await vtysh("-f", configFile);
   return {
     logFile,
+    socketDir: dir,
     vtysh: (command) => vtysh("-c", command),
     configure: async (lines) => {
       await vtysh(...["configure terminal", ...lines].flatMap((line) => ["-c", line]));
