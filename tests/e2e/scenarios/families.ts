@@ -74,12 +74,13 @@ export const families: readonly Scenario[] = [
       "both addresses over the wire that node1 and the router share, without an address on it; IPv4 by an IPv6 next hop (RFC 8950)",
     spine: { asn: 64514, neighbors: ["node1"] },
     manifests: [
-      toSpine(`dynamicASN: external\ninterface: spine\n${onNode("node1")}`),
+      toSpine(`dynamicASN: external\ninterface: spine\nholdTime: 9s\n${onNode("node1")}`),
       advertisement("web"),
       dual("dual-5"),
     ],
     holds: {
       spine: { [four]: { node1: {} }, [six]: { node1: {} } },
+      sessions: { node1: { ...up, bgpTimerHoldTimeMsecs: 9_000 } },
       hosts: { "spine: ip route show 10.100.0.0": /via inet6 fe80:/ },
     },
   },

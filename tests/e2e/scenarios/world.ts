@@ -54,18 +54,19 @@ export class World implements AsyncDisposable {
   /** Plays a scenario and leaves the world as it was. */
   async play(scenario: Scenario): Promise<void> {
     const before = await this.#bystanders();
-    const manifests = this.#write(scenario.manifests);
     try {
       if (scenario.spine) await this.#configureSpine(scenario.spine);
       for (const act of scenario.scene ?? []) await this.#do(act);
-      await this.#cluster.kubectl("apply", "-f", manifests);
+      await this.#do(apply(...scenario.manifests));
       await this.#holds(scenario.holds);
       for (const { acts, holds } of scenario.then ?? []) {
         for (const act of acts) await this.#do(act);
         await this.#holds(holds);
       }
     } finally {
-      await this.#cluster.kubectl("delete", "-f", manifests, "--ignore-not-found");
+      // What refers to others goes before them: the webhooks keep a BFDProfile that is in use.
+      const inReverse = this.#write(scenario.manifests.toReversed());
+      await this.#cluster.kubectl("delete", "-f", inReverse, "--ignore-not-found");
       for (const act of scenario.undo ?? []) await this.#do(act);
       if (scenario.editsShared) await this.#do(apply(...shared));
       await this.#clearSpine();
