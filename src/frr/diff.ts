@@ -1,7 +1,16 @@
 import { type Family } from "../net/address.ts";
 import { prefixAddress, type Prefix, parsePrefix, prefixLength, prefixOf } from "../net/prefix.ts";
 import { neighborOfLine, placeOf, removalOf } from "./lines.ts";
-import { type Block, type DaemonName, emptyBlock, families, familyLine, readRouterLine, type Tree } from "./tree.ts";
+import {
+  activateLine,
+  type Block,
+  type DaemonName,
+  emptyBlock,
+  families,
+  familyLine,
+  readRouterLine,
+  type Tree,
+} from "./tree.ts";
 
 /** One step of an ordered change. Steps are taken one after another. */
 export type Step =
@@ -304,7 +313,7 @@ function neighborSteps(router: string, neighbor: string, running: RouterParts, w
 /** A family opens with its route-maps in place and closes before they go: without them it would pass everything. */
 function familyEdit(neighbor: string, running: Parts, wanted: Parts): string[] {
   const [now, next] = [running, wanted].map((parts) => parts.neighbors.get(neighbor) ?? emptyBlock) as [Block, Block];
-  const activate = `neighbor ${neighbor} activate`;
+  const activate = activateLine(neighbor);
   const removals = removed(now, next);
   return [
     ...removals.filter((line) => line === `no ${activate}`),
@@ -318,7 +327,7 @@ function familyEdit(neighbor: string, running: Parts, wanted: Parts): string[] {
 function newNeighbor(router: string, neighbor: string, running: Block, wanted: RouterParts): Step[] {
   const session = [...(wanted.neighbors.get(neighbor) ?? emptyBlock).keys()];
   const timer = session.find((line) => line.startsWith(`neighbor ${neighbor} timers connect `));
-  const activate = `neighbor ${neighbor} activate`;
+  const activate = activateLine(neighbor);
   const bodies = families.map(
     (family) => [family, [...(wanted[family].neighbors.get(neighbor) ?? emptyBlock).keys()]] as const,
   );
