@@ -13,6 +13,8 @@ export interface Router {
   readonly logFile: string;
   /** Kills a daemon as a crash would, starts it again without configuration, and resolves when it answers. */
   crash(daemon: "zebra" | "bgpd" | "bfdd"): Promise<void>;
+  /** Folder of the daemons' vty sockets. */
+  readonly socketDir: string;
   stop(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export async function startRouter(options: {
   await vtysh("-f", configFile);
   return {
     logFile,
+    socketDir: dir,
     vtysh: (command) => vtysh("-c", command),
     configure: async (lines) => {
       await vtysh(...["configure terminal", ...lines].flatMap((line) => ["-c", line]));

@@ -40,6 +40,52 @@ export function createTopology(instance: Instance, nodeCount: number): Topology 
   return { router, client, nodes };
 }
 
+/** A router more, on the nodes' LAN beside the first. */
+export interface SecondRouter extends Host {
+  /** Address of its loopback, two hops from the nodes: by way of the first router. */
+  readonly loopback: string;
+  /** Ends of a wire of its own with the first node, without addresses. */
+  readonly wire: { readonly node: string; readonly router: string };
+}
+
+/**
+ * Adds a router to a lab that runs: 10.0.0.2 and fd00:10::2. Tests peer with it in every way, while the first router's sessions are
+ * bystanders.
+ *
+ * TCP port 1790 is its port 179.
+ */
+export function addSecondRouter(instance: Instance, { router, nodes }: Topology): SecondRouter {
+  const [node] = nodes;
+  if (node === undefined) throw new Error("bug: a lab without nodes");
+  const second: SecondRouter = {
+    netns: instance.netns("spine"),
+    addresses: ["10.0.0.2", "fd00:10::2"],
+    loopback: "10.255.0.2",
+    wire: { node: "spine", router: "node1" },
+  };
+  const { netns, addresses: own, loopback, wire } = second;
+  addNamespace(netns);
+  ip(router.netns, [
+    `link add spine type veth peer name eth0 netns ${netns}`,
+    "link set spine master lan",
+    "link set spine up",
+    `route add ${loopback}/32 via ${own[0]}`,
+  ]);
+  ip(netns, [
+    "link set eth0 up",
+    ...addresses("eth0", own, 24),
+    ...defaultRoutes(ROUTER),
+    `addr add ${loopback}/32 dev lo`,
+    `link add ${wire.router} type veth peer name ${wire.node} netns ${node.netns}`,
+    `link set ${wire.router} up`,
+  ]);
+  ip(node.netns, [`link set ${wire.node} up`]);
+  execIn(router.netns, ["sysctl", "-qw", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.lan.send_redirects=0"]);
+  execIn(netns, ["nft", "add table ip port { chain in { type nat hook prerouting priority -100 ; } ; }"]);
+  execIn(netns, ["nft", "add rule ip port in tcp dport 1790 redirect to :179"]);
+  return second;
+}
+
 const nodeAt = (instance: Instance, index: number): LabNode => ({
   name: `node${index}`,
   netns: instance.netns(`node${index}`),
@@ -119,4 +165,9 @@ function ip(netns: string, commands: readonly string[]): void {
     input: `${commands.join("\n")}\n`,
     stdio: ["pipe", "pipe", "pipe"],
   });
+}
+
+/** Runs a program inside a namespace. */
+function execIn(netns: string, argv: readonly string[]): void {
+  execFileSync("ip", ["netns", "exec", netns, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
 }

@@ -69,8 +69,8 @@ function decide(market: Market, entry: Entry): { readonly outcome: Outcome; read
   const { wish, before } = entry;
   const state = stateOf(market, entry);
   const said = notesOf(entry, state);
-  const already = new Set(entry.remembered?.said.map(({ message }) => message));
-  const events = said.filter(({ message }) => !already.has(message));
+  const already = entry.remembered?.said ?? [];
+  const events = said.filter(({ message }) => !already.some((note) => note.message === message));
   const given = state.kind === "assigned" ? state.addresses : [];
   return {
     outcome: { key: wish.key, service: wish.service, before, state, events },
@@ -78,11 +78,15 @@ function decide(market: Market, entry: Entry): { readonly outcome: Outcome; read
       wish,
       addresses: given.length > 0 ? given : lastOf(entry),
       isAssigned: given.length > 0,
-      onItsWay: [...new Set([...onItsWay(entry), ...given])],
+      onItsWay: union(onItsWay(entry), given),
       said,
     },
   };
 }
+
+/** Those and the others that are not among them; in most passes there are none. */
+const union = (those: readonly Address[], others: readonly Address[]): readonly Address[] =>
+  others.every((address) => those.includes(address)) ? those : [...new Set([...those, ...others])];
 
 /** What a Service without addresses last had. */
 const lastOf = ({ remembered, named }: Entry): readonly Address[] => remembered?.addresses ?? named;

@@ -65,6 +65,7 @@ function keepGiven(market: Market, { wish, remembered }: Entry): void {
 function keepNamed(market: Market, { wish, before, named, notes }: Entry): void {
   if (hasRepeatedFamily(named)) notes.push(strangeFamilies(before));
   const held = market.ledger.heldBy(wish.key);
+  if (named.every((address) => held.includes(address))) return;
   const { kept, causes } = keepable(market, wish, [...new Set([...held, ...named])]);
   if (kept.length > held.length) market.ledger.hold(wish.claim, kept);
   const [cause] = causes;
@@ -74,7 +75,9 @@ function keepNamed(market: Market, { wish, before, named, notes }: Entry): void 
 function reserveNamed({ ledger }: Market, entry: Entry): void {
   const { wish, named, remembered } = entry;
   const given = remembered?.isAssigned ? remembered.addresses : [];
+  const held = ledger.heldBy(wish.key);
   for (const address of [...named, ...given, ...onItsWay(entry)]) {
+    if (held.includes(address)) continue;
     if (ledger.spaceOf(address) && ledger.conflict(wish.claim, address) === undefined) {
       ledger.reserve(wish.claim, address);
     }
@@ -91,6 +94,7 @@ export const onItsWay = ({ wish, remembered }: Entry): readonly Address[] =>
 function reclaim(market: Market, { wish, remembered }: Entry): void {
   if (remembered === undefined || !wish.shape.ok) return;
   const held = market.ledger.heldBy(wish.key);
+  if (remembered.addresses.every((address) => held.includes(address))) return;
   const lost = remembered.addresses.filter((address) => !held.includes(address) && isOnOffer(market, wish, address));
   const { kept } = keepable(market, wish, [...held, ...lost]);
   if (kept.length > held.length) market.ledger.hold(wish.claim, kept);

@@ -61,7 +61,7 @@ export interface ObservedSession {
   /** "up", "down", "init", "admin-down"; absent when the session has no BFD. */
   readonly bfd?: string;
   /** Adj-RIB-Out as bgpd lists it (RFC 4271 §3.2). */
-  readonly sent: readonly Prefix[];
+  readonly sent: ReadonlySet<Prefix>;
   /**
    * When it came up or, where it isn't up, went down last; Unix time in milliseconds, good to two seconds. Absent where the
    * daemon doesn't tell.

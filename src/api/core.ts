@@ -47,8 +47,14 @@ export interface Endpoint {
   readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
 }
 
+export interface NodeCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly message?: string;
+}
+
 export interface Node extends KubeObject {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  readonly status?: { readonly conditions?: readonly NodeCondition[] };
 }
 
 export interface Namespace extends KubeObject {}

@@ -1,6 +1,6 @@
 import type { Bounds, Field, MeaningOf, Shape } from "./field.ts";
 import type { Kind, SpecOf } from "./kind.ts";
-import type { KubeObject, LabelSelector } from "./object.ts";
+import type { KubeObject, LabelSelector, ObjectRef } from "./object.ts";
 import { refOf } from "./object.ts";
 import type { FieldProblem, Problem } from "./problem.ts";
 import { refused, warning } from "./rules.ts";
@@ -22,10 +22,12 @@ export const readSpec = <K extends Kind>(kind: K, object: KubeObject): Reading<S
   readField(specOf(kind), ("spec" in object ? object.spec : undefined) ?? {}, "spec") as Reading<SpecOf<K>>;
 
 /** Ties a mistake to its object, in a sentence that stands alone. */
-export function problemOf(object: KubeObject, found: FieldProblem): Problem {
-  const subject = `${object.kind} ${object.metadata.name}`;
+export const problemOf = (object: KubeObject, found: FieldProblem): Problem => problemAt(refOf(object), found);
+
+export function problemAt(object: ObjectRef, found: FieldProblem): Problem {
+  const subject = `${object.kind} ${object.name}`;
   const message = found.field === "" ? `${subject} ${found.message}` : `${subject}: ${found.field} ${found.message}`;
-  return { ...found, object: refOf(object), message };
+  return { ...found, object, message };
 }
 
 export const isRefused = (problems: readonly { readonly severity: string }[]): boolean =>

@@ -1,4 +1,5 @@
 import type { BgpDesired, BgpObserved } from "../announce/desired.ts";
+import type { Refusal } from "../announce/refusal.ts";
 
 /** Makes one node's desired announcements true, by whatever means. D is what it is given, O what it can report. */
 export interface Backend<D, O> {
@@ -20,8 +21,15 @@ export type BgpBackend = Backend<BgpDesired, BgpObserved>;
 export class ApplyError extends Error {
   override readonly name = "ApplyError";
   readonly code: "daemon-unreachable" | "rejected";
-  constructor(code: "daemon-unreachable" | "rejected", message: string, options?: ErrorOptions) {
+  /** What the daemons would not take; all else that was wanted of them is in force. */
+  readonly refusals: readonly Refusal[];
+  constructor(
+    code: "daemon-unreachable" | "rejected",
+    message: string,
+    { refusals, ...options }: ErrorOptions & { readonly refusals: readonly Refusal[] },
+  ) {
     super(message, options);
     this.code = code;
+    this.refusals = refusals;
   }
 }

@@ -1,7 +1,16 @@
 import { type Family } from "../net/address.ts";
 import { prefixAddress, type Prefix, parsePrefix, prefixLength, prefixOf } from "../net/prefix.ts";
 import { neighborOfLine, placeOf, removalOf } from "./lines.ts";
-import { type Block, type DaemonName, emptyBlock, families, familyLine, readRouterLine, type Tree } from "./tree.ts";
+import {
+  activateLine,
+  type Block,
+  type DaemonName,
+  emptyBlock,
+  families,
+  familyLine,
+  readRouterLine,
+  type Tree,
+} from "./tree.ts";
 
 /** One step of an ordered change. Steps are taken one after another. */
 export type Step =
@@ -18,6 +27,10 @@ export type Step =
    * Setting the connect timer starts the session at once, but bgpd may send its OPEN as soon as it has gone through its
    * input; without a family in it the peer refuses (FRR 8.4: "AddPath Capability length error") and the next try is a second
    * later. Without the timer's push bgpd waits that second too (FRR bgpd/bgpd.c, peer_timers_connect_set; BGP_INIT_START_TIMER).
+   *
+   * An unnumbered neighbor starts by itself as soon as the other end is heard, and then neither its connect timer nor what its
+   * OPEN says would be ours. So it is made shut down, in one piece too, and its start ends that (FRR bgpd/bgp_zebra.c,
+   * bgp_start_interface_nbrs).
    */
   | {
       readonly kind: "start";
@@ -300,7 +313,7 @@ function neighborSteps(router: string, neighbor: string, running: RouterParts, w
 /** A family opens with its route-maps in place and closes before they go: without them it would pass everything. */
 function familyEdit(neighbor: string, running: Parts, wanted: Parts): string[] {
   const [now, next] = [running, wanted].map((parts) => parts.neighbors.get(neighbor) ?? emptyBlock) as [Block, Block];
-  const activate = `neighbor ${neighbor} activate`;
+  const activate = activateLine(neighbor);
   const removals = removed(now, next);
   return [
     ...removals.filter((line) => line === `no ${activate}`),
@@ -314,17 +327,20 @@ function familyEdit(neighbor: string, running: Parts, wanted: Parts): string[] {
 function newNeighbor(router: string, neighbor: string, running: Block, wanted: RouterParts): Step[] {
   const session = [...(wanted.neighbors.get(neighbor) ?? emptyBlock).keys()];
   const timer = session.find((line) => line.startsWith(`neighbor ${neighbor} timers connect `));
-  const activate = `neighbor ${neighbor} activate`;
+  const activate = activateLine(neighbor);
   const bodies = families.map(
     (family) => [family, [...(wanted[family].neighbors.get(neighbor) ?? emptyBlock).keys()]] as const,
   );
   const active = bodies.filter(([, body]) => body.includes(activate));
+  const shutdown = `neighbor ${neighbor} shutdown`;
+  const unnumbered = session.filter((line) => line.startsWith(`neighbor ${neighbor} interface `));
   return [
     lines("bgpd", [router], running.size > 0 ? [`no neighbor ${neighbor}`] : []),
+    startStep(router, unnumbered.length > 0 ? [...unnumbered, shutdown] : []),
     lines(
       "bgpd",
       [router],
-      session.filter((line) => line !== timer),
+      session.filter((line) => line !== timer && !unnumbered.includes(line)),
     ),
     ...bodies.map(([family, body]) =>
       lines(
@@ -333,14 +349,17 @@ function newNeighbor(router: string, neighbor: string, running: Block, wanted: R
         body.filter((line) => line !== activate),
       ),
     ),
-    {
-      kind: "start",
-      daemon: "bgpd",
-      context: [router],
-      lines: [
-        timer ?? `no neighbor ${neighbor} timers connect`,
-        ...active.flatMap(([family]) => [familyLine(family), activate]),
-      ],
-    },
+    startStep(router, [
+      ...(unnumbered.length > 0 ? [`no ${shutdown}`] : []),
+      timer ?? `no neighbor ${neighbor} timers connect`,
+      ...active.flatMap(([family]) => [familyLine(family), activate]),
+    ]),
   ];
 }
+
+const startStep = (router: string, startLines: readonly string[]): Step => ({
+  kind: "start",
+  daemon: "bgpd",
+  context: [router],
+  lines: startLines,
+});

@@ -58,6 +58,14 @@ function attributeLine<A extends keyof PathAttributes>(
   return value === undefined || value === null ? undefined : line(value, prepended);
 }
 
+/** The attribute that a `set` line comes from; `undefined` for one that none renders. */
+export const attributeOf = (
+  line: string,
+  attributes: PathAttributes,
+  prepended: Asn | undefined,
+): keyof PathAttributes | undefined =>
+  attributeOrder.find((name) => attributeLine(name, attributes, prepended) === line);
+
 /**
  * Removes the tag again on the way out.
  *
@@ -149,15 +157,24 @@ function attachedMaps(router: Block): Set<string> {
 const outboundMapIn = (line: string): string | undefined =>
   line.startsWith("neighbor ") ? /^neighbor \S+ route-map (\S+) out$/.exec(line)?.[1] : undefined;
 
+/** Outbound map → `set` lines that bgpd refuses in it. */
+export type RefusedSets = ReadonlyMap<string, ReadonlySet<string>>;
+
 /**
  * Sorts the prefixes of all routers into numbered groups.
  *
  * A number is kept wherever what runs under it already says what is wanted to every peer that is there and stays; a peer
  * that is new may get its entry added, since it has heard nothing yet. So a Service in an existing group, a new peer and a
  * peer that goes move no prefix of another. The result depends on its arguments only, whatever the order of prefixes.
+ *
+ * A prefix whose attributes are refused for a peer keeps those that it runs with, and is not told to that peer if there are none.
  */
-export function numberGroups(routers: readonly Router[], known: KnownGroups): ReadonlyMap<string, readonly Group[]> {
-  const wanted = routers.flatMap(matrixOf);
+export function numberGroups(
+  routers: readonly Router[],
+  known: KnownGroups,
+  refused: RefusedSets = new Map(),
+): ReadonlyMap<string, readonly Group[]> {
+  const wanted = routers.flatMap((router) => matrixOf(router, known, refused));
   const numbers = claimNumbers(routers, wanted, known);
   const groups = wanted.map((group) => ({ ...group, number: numbers.get(group) ?? 0 }));
   return Map.groupBy(
@@ -175,28 +192,51 @@ interface WantedGroup {
 }
 
 /** Prefixes of one router by what its peers get. A prefix of a family that a session doesn't carry is not for that peer. */
-function matrixOf({ vrf, peers }: Router): WantedGroup[] {
+function matrixOf({ vrf, peers }: Router, known: KnownGroups, refused: RefusedSets): WantedGroup[] {
   const rows = new Rows();
   const rowOf = new Map<Prefix, number>();
+  const maps = peers.map(({ peer }) => outboundMap(vrf, neighborOf(peer)));
   for (const [i, { peer, paths }] of peers.entries()) {
     const carried = familiesOf(peer);
     const prepended = prependedAsn(peer);
+    const substitute = substituteFor({ vrf, map: maps[i] ?? "", prepended }, known, refused);
     for (const { prefix, attributes } of paths) {
       if (carried.length < 2 && !carried.includes(prefixFamily(prefix))) continue;
-      rowOf.set(prefix, rows.extend(rowOf.get(prefix) ?? 0, i, attributes, prepended));
+      const before = rowOf.get(prefix) ?? 0;
+      const held = substitute?.(prefix, attributes);
+      if (held === undefined) rowOf.set(prefix, rows.extend(before, i, attributes, prepended));
+      else if (held.recipe !== undefined) rowOf.set(prefix, rows.extendWith(before, i, held.recipe));
     }
   }
   const members = new Map<number, Prefix[]>();
   for (const [prefix, row] of rowOf) {
-    const known = members.get(row);
-    if (known) known.push(prefix);
+    const others = members.get(row);
+    if (others) others.push(prefix);
     else members.set(row, [prefix]);
   }
-  const maps = peers.map(({ peer }) => outboundMap(vrf, neighborOf(peer)));
   return [...members].map(([row, prefixes]) => {
     const entries = rows.entriesOf(row, maps);
     return { vrf, prefixes, entries, content: JSON.stringify([vrf, ...entries]) };
   });
+}
+
+interface Outbound {
+  readonly vrf: string;
+  readonly map: string;
+  readonly prepended: Asn | undefined;
+}
+
+/** For attributes that are refused in this map, what the prefix runs with; for others, `undefined`. */
+function substituteFor({ vrf, map, prepended }: Outbound, known: KnownGroups, refused: RefusedSets) {
+  const lines = refused.get(map);
+  if (lines === undefined) return undefined;
+  const isRefused = (recipe: Recipe): boolean => recipe.split("\n").some((line) => lines.has(line));
+  const verdicts = new Map<PathAttributes, boolean>();
+  return (prefix: Prefix, attributes: PathAttributes): { readonly recipe: Recipe | undefined } | undefined => {
+    if (!computed(verdicts, attributes, () => isRefused(recipeOf(attributes, prepended)))) return undefined;
+    const number = known.networks.get(vrf)?.groupOf(prefix);
+    return { recipe: number === undefined ? undefined : known.entries.get(map)?.get(number) };
+  };
 }
 
 interface Row {
@@ -229,19 +269,28 @@ class Rows {
     // Neighboring prefixes mostly are alike: the last answer spares five look-ups out of six.
     const last = this.#last;
     if (last?.before === before && last.peer === peer && last.attributes === attributes) return last.row;
-    const { index, recipe } = this.#recipe(attributes, prepended);
-    const byPeer = computed(this.#next, before, () => new Map<number, Map<number, number>>());
-    const byRecipe = computed(byPeer, peer, () => new Map<number, number>());
-    const row = computed(byRecipe, index, () => this.#rows.push({ before, peer, recipe }) - 1);
+    const row = this.#row(before, peer, this.#recipe(attributes, prepended));
     this.#last = { before, peer, attributes, row };
     return row;
   }
+
+  extendWith(before: number, peer: number, recipe: Recipe): number {
+    return this.#row(before, peer, { recipe, index: this.#indexOf(recipe) });
+  }
+
+  #row(before: number, peer: number, { index, recipe }: { readonly index: number; readonly recipe: Recipe }): number {
+    const byPeer = computed(this.#next, before, () => new Map<number, Map<number, number>>());
+    const byRecipe = computed(byPeer, peer, () => new Map<number, number>());
+    return computed(byRecipe, index, () => this.#rows.push({ before, peer, recipe }) - 1);
+  }
+
+  #indexOf = (recipe: Recipe): number => computed(this.#recipes, recipe, () => this.#recipes.size);
 
   #recipe(attributes: PathAttributes, prepended: Asn | undefined) {
     const known = computed(this.#known, prepended, () => new Map());
     return computed(known, attributes, () => {
       const recipe = recipeOf(attributes, prepended);
-      return { recipe, index: computed(this.#recipes, recipe, () => this.#recipes.size) };
+      return { recipe, index: this.#indexOf(recipe) };
     });
   }
 

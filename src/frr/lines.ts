@@ -44,6 +44,23 @@ export function removalOf(line: string): string {
     : `no ${line}`;
 }
 
+/** The contexts that each of these lines stands in, from the top, when they are said one after another in `context`. */
+export function contextsOf(context: readonly string[], lines: readonly string[]): (readonly string[])[] {
+  let open = context;
+  return lines.map((line) => {
+    const depth = depthOf(line);
+    const own = depth === undefined ? open : open.slice(0, depth);
+    open = depth === undefined ? open : [...own, line];
+    return own;
+  });
+}
+
+/** How many contexts are around the one that a line opens; `undefined` for a plain line. */
+function depthOf(line: string): number | undefined {
+  if (/^(router bgp |route-map |bfd$)/.test(line)) return 0;
+  return /^(address-family |profile )/.test(line) ? 1 : undefined;
+}
+
 /** The neighbor that a line of a router or address family belongs to. */
 export const neighborOfLine = (line: string): string | undefined =>
   line.startsWith("neighbor ") ? line.slice(9).split(" ", 1)[0] : undefined;

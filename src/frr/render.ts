@@ -1,10 +1,19 @@
 import type { BgpDesired, Router, RouterPeer } from "../announce/desired.ts";
 import type { BfdParameters } from "../config/config.ts";
 import type { Family } from "../net/address.ts";
-import { type Group, groupMap, type KnownGroups, knownGroups, numberGroups, outboundEntry } from "./groups.ts";
+import {
+  type Group,
+  groupMap,
+  type KnownGroups,
+  knownGroups,
+  numberGroups,
+  outboundEntry,
+  type RefusedSets,
+} from "./groups.ts";
 import { ownerOf } from "./owners.ts";
 import { familiesOf, neighborLines, neighborOf, outboundMap } from "./render/neighbor.ts";
 import {
+  activateLine,
   type Block,
   type DaemonName,
   emptyBlock,
@@ -20,11 +29,12 @@ import {
 /**
  * The configuration that makes FRR do what is desired.
  *
- * `running` decides only the numbers of groups: those that run are kept, with their unused ones (see `withoutUnused`).
+ * `running` decides only the numbers of groups: those that run are kept, with their unused ones (see `withoutUnused`); and what a
+ * prefix goes on with whose attributes are `refused`.
  */
-export function render(desired: BgpDesired, running: Tree): Tree {
+export function render(desired: BgpDesired, running: Tree, refused?: RefusedSets): Tree {
   const known = knownGroups(running);
-  const groups = numberGroups(desired.routers, known);
+  const groups = numberGroups(desired.routers, known, refused);
   const lines = new Map<string, Block>([
     ...nextHopTracking,
     ...bfdLines(desired.bfdProfiles),
@@ -84,7 +94,7 @@ function familyBlock(family: Family, vrf: string, peers: readonly RouterPeer[]):
   for (const neighbor of carried.map(({ peer }) => neighborOf(peer))) {
     body.set(`neighbor ${neighbor} route-map ${inbound} in`, emptyBlock);
     body.set(`neighbor ${neighbor} route-map ${outboundMap(vrf, neighbor)} out`, emptyBlock);
-    body.set(`neighbor ${neighbor} activate`, emptyBlock);
+    body.set(activateLine(neighbor), emptyBlock);
   }
   return body;
 }
@@ -122,11 +132,15 @@ function bfdLines(profiles: readonly BfdParameters[]): Block {
   return new Map([["bfd", new Map(bodies)]]);
 }
 
-function profileLines(profile: BfdParameters): string[] {
-  return profileOrder.flatMap((field) => [
-    ...(profileFields[field] as (value: unknown) => readonly string[])(profile[field]),
-  ]);
-}
+const profileLines = (profile: BfdParameters): string[] =>
+  profileOrder.flatMap((field) => profileFieldLines(field, profile));
+
+const profileFieldLines = (field: keyof BfdParameters, profile: BfdParameters): readonly string[] =>
+  (profileFields[field] as (value: unknown) => readonly string[])(profile[field]);
+
+/** The field of a profile that a line of it comes from. */
+export const profileFieldOf = (line: string, profile: BfdParameters): keyof BfdParameters | undefined =>
+  profileOrder.find((field) => profileFieldLines(field, profile).includes(line));
 
 type ProfileFields = {
   readonly [F in keyof Required<BfdParameters>]: (value: BfdParameters[F]) => readonly string[];

@@ -49,6 +49,8 @@ export function suffixGroup(suffix: string): number | undefined {
 }
 
 export const families: readonly Family[] = ["ipv4", "ipv6"];
+/** Opens a family to a neighbor. */
+export const activateLine = (neighbor: string): string => `neighbor ${neighbor} activate`;
 export const familyLine = (family: Family): string => `address-family ${family} unicast`;
 
 /** MetalLB resolves BGP next hops through the default route. */

@@ -39,6 +39,9 @@ export const nodes: Resource<Node> = {
   }),
 };
 
+/** With everything that the kubelet says. */
+export const wholeNodes: Resource<Node> = core("Node", "nodes", false);
+
 export const endpointSlices: Resource<EndpointSlice> = {
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
@@ -72,6 +75,15 @@ export const secrets: Resource<Secret> = {
 export const configMaps: Resource<ConfigMap> = core("ConfigMap", "configmaps");
 
 export const pods: Resource = core("Pod", "pods");
+
+/** Whether it is there, and stays, is all that anybody reads. */
+export const daemonSets: Resource = {
+  apiVersion: "apps/v1",
+  kind: "DaemonSet",
+  plural: "daemonsets",
+  namespaced: true,
+  keep: ({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata }),
+};
 
 function core<T extends KubeObject>(kind: string, plural: string, namespaced = true): Resource<T> {
   return { apiVersion: "v1", kind, plural, namespaced };

@@ -33,7 +33,7 @@ const session = (neighbor: string, sent: readonly string[], state = "Established
   vrf: "",
   neighbor,
   state,
-  sent: sent.flatMap((text) => parsePrefix(text) ?? []),
+  sent: new Set(sent.flatMap((text) => parsePrefix(text) ?? [])),
 });
 
 /** A turn that an event began 10 ms before, whose lines FRR took 2 ms to answer, and that looked 3 ms later. */

@@ -5,7 +5,7 @@ import { pathAt } from "../announce/offers.ts";
 import type { AnnouncementDuration } from "../metrics/speaker.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { monotonicMs } from "../runtime/clock.ts";
-import { neighborOf, setOf } from "../status/service-bgp.ts";
+import { neighborOf } from "../status/service-bgp.ts";
 
 /** What a turn has done and seen. */
 export interface TimedTurn {
@@ -138,7 +138,7 @@ function sessionsByPeer({ routers }: BgpDesired, { sessions }: BgpObserved): Ses
     routers.flatMap(({ vrf, peers }) =>
       peers.flatMap(({ peer }) => {
         const session = shown.get(`${vrf} ${neighborOf(peer)}`);
-        return session?.state === "Established" ? [[peer.name, setOf(session.sent)] as const] : [];
+        return session?.state === "Established" ? [[peer.name, session.sent] as const] : [];
       }),
     ),
   );

@@ -3,9 +3,11 @@ import { changesBetween } from "../announce/changes.ts";
 import type { BgpDesired, BgpObserved } from "../announce/desired.ts";
 import { Decider, type Decision } from "../announce/decide.ts";
 import type { DaemonNews } from "../announce/news.ts";
+import type { Refusal } from "../announce/refusal.ts";
 import type { BgpSessionStatus, ConfigurationState, ServiceBgpStatus } from "../api/kinds/index.ts";
 import { eventSources, speakerStateName } from "../api/names.ts";
 import { type ObjectRef, type OwnerReference, refOf } from "../api/object.ts";
+import type { Problem } from "../api/problem.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import { ApplyError, type BgpBackend } from "../backends/backend.ts";
 import type { Config } from "../config/config.ts";
@@ -23,6 +25,7 @@ import type { Wake } from "../runtime/wake.ts";
 import { configurationStateWrites } from "../status/configuration-state.ts";
 import { bgpSessionWrites } from "../status/bgp-session.ts";
 import { absenceEvents, announcedServices, announcementEvents, daemonEvents, sessionEvents } from "../status/events.ts";
+import { ownRefusals, refusalProblems } from "../status/refusals.ts";
 import { ServiceBgpBook, serviceOf } from "../status/service-bgp.ts";
 import type { Write } from "../status/write.ts";
 import { VtyError } from "../vty/session.ts";
@@ -62,15 +65,21 @@ export interface AnnouncingContext {
 /**
  * The speaker's loop: snapshot → config → desired → FRR → observed → status.
  *
- * Nothing is sent to FRR before the first complete snapshot, and nothing is taken back at the end: FRR forwards on.
+ * Nothing is sent to FRR before the first complete snapshot, and nothing is taken back at the end: FRR forwards on. Returns what was
+ * decided last; `undefined` before the first decision.
  */
-export async function announce(context: AnnouncingContext, wake: Wake, signal: AbortSignal): Promise<void> {
+export async function announce(
+  context: AnnouncingContext,
+  wake: Wake,
+  signal: AbortSignal,
+): Promise<BgpDesired | undefined> {
   const { node, world, isSynced, metrics, missing, times } = context;
   const read = configReader(node);
   const decider = new Decider();
   const routing = new Routing(context, wake);
   const telling = new Telling(context, wake, signal);
   let before: BgpObserved | undefined;
+  let desired: BgpDesired | undefined;
   for await (const _ of wake) {
     if (!isSynced()) continue;
     const snapshot = world.snapshot();
@@ -84,18 +93,21 @@ export async function announce(context: AnnouncingContext, wake: Wake, signal: A
     const { config, problems } = read(snapshot);
     const { ignoreExcludeLB, lbClass } = context;
     const decision = decider.decide({ config, snapshot, node, ignoreExcludeLB, lbClass });
+    ({ desired } = decision);
     // What ran before we said anything: so that a session's rise is told once, by the speaker that brought it about.
     before ??= await routing.observe(signal);
-    const failure = await routing.apply(decision.desired, signal);
+    const { failure, refusals } = await routing.apply(decision.desired, signal);
     times.acknowledged();
     const observed = await routing.observe(signal);
     if (signal.aborted) break;
-    telling.tell({ node: own, config, problems, decision, before, observed, failure, reached: routing.isReached });
+    const all = refusals.length === 0 ? problems : [...problems, ...refusalProblems(refusals, config)];
+    telling.tell({ node: own, config, problems: all, decision, before, observed, failure, reached: routing.isReached });
     before = observed;
     metrics.turn();
     missing(routing.isReached ? undefined : "FRR");
   }
   await telling.settled();
+  return desired;
 }
 
 function nodeNamed({ nodes }: Snapshot, name: string): ObjectRef | undefined {
@@ -105,6 +117,13 @@ function nodeNamed({ nodes }: Snapshot, name: string): ObjectRef | undefined {
 
 const unreachable = "daemon-unreachable";
 
+interface Applied {
+  /** What did not take effect though no object is wrong, in a sentence. */
+  readonly failure: string | undefined;
+  /** What FRR does not take of the objects. */
+  readonly refusals: readonly Refusal[];
+}
+
 /** The backend, with what it last failed at. */
 class Routing {
   readonly #backend: BgpBackend;
@@ -112,7 +131,7 @@ class Routing {
   readonly #log: Log;
   readonly #metrics: ClientMetrics;
   readonly #attempts = new Attempts({ minMs: 100, maxMs: 10_000 });
-  #failure: string | undefined;
+  #error: string | undefined;
   #reached = false;
 
   constructor({ backend, log, metrics }: AnnouncingContext, wake: Wake) {
@@ -127,19 +146,21 @@ class Routing {
     return this.#reached;
   }
 
-  /** What did not take effect, in a sentence. What FRR refuses is not said again until something changes. */
-  async apply(desired: BgpDesired, signal: AbortSignal): Promise<string | undefined> {
+  /** What did not take effect. What FRR refuses is not said again until something changes. */
+  async apply(desired: BgpDesired, signal: AbortSignal): Promise<Applied> {
     try {
       await this.#backend.apply(desired, signal);
       this.#attempts.succeeded("apply");
       this.#note(undefined, true, desired);
+      return { failure: undefined, refusals: [] };
     } catch (error) {
-      if (signal.aborted) return undefined;
+      if (signal.aborted) return { failure: undefined, refusals: [] };
       if (!(error instanceof ApplyError)) throw error;
-      if (error.code === unreachable) this.#wake.wakeIn(this.#attempts.failed("apply"));
-      this.#note(errorText(error), error.code !== unreachable, desired);
+      const { code, refusals } = error;
+      if (code === unreachable) this.#wake.wakeIn(this.#attempts.failed("apply"));
+      this.#note(errorText(error), code !== unreachable, desired);
+      return { failure: code === unreachable ? errorText(error) : ownRefusals(refusals), refusals };
     }
-    return this.#failure;
   }
 
   /** What FRR does. One that can't be asked holds no session that we know of. */
@@ -152,17 +173,17 @@ class Routing {
     }
   }
 
-  #note(failure: string | undefined, reached: boolean, { routers }: BgpDesired): void {
+  #note(error: string | undefined, reached: boolean, { routers }: BgpDesired): void {
     const peers = routers.flatMap((router) => router.peers);
     const fields = { peers: peers.length, paths: peers.reduce((sum, { paths }) => sum + paths.length, 0) };
-    if (failure !== undefined && failure !== this.#failure) {
+    if (error !== undefined && error !== this.#error) {
       this.#metrics.failure();
-      this.#log.error({ error: failure }, "FRR did not take the configuration");
+      this.#log.error({ error }, "FRR did not take the configuration");
     }
-    if (failure === undefined && (this.#failure !== undefined || !this.#reached)) {
+    if (error === undefined && (this.#error !== undefined || !this.#reached)) {
       this.#log.info(fields, "FRR has taken the configuration");
     }
-    this.#failure = failure;
+    this.#error = error;
     this.#reached = reached;
   }
 }
@@ -171,7 +192,7 @@ interface Turn {
   /** Our own Node object. */
   readonly node: ObjectRef;
   readonly config: Config;
-  readonly problems: ReturnType<ReturnType<typeof configReader>>["problems"];
+  readonly problems: readonly Problem[];
   readonly decision: Decision;
   /** At the end of the turn before. */
   readonly before: BgpObserved;
@@ -248,6 +269,8 @@ class Telling {
     const { namespace, node, owner, states, bgpStatuses, sessionStatuses } = this.#context;
     const { announcements } = decision;
     const { peers } = config;
+    const at = { node, namespace, owner, nowMs: Date.now(), existing: sessionStatuses.items };
+    const sessions = sessionStatuses.synced ? bgpSessionWrites({ ...at, peers, problems, observed, failure }) : [];
     const existing = bgpStatuses.items;
     const state = configurationStateWrites({
       component: { kind: "speaker", node },
@@ -259,8 +282,6 @@ class Telling {
       existing: states.get(`${namespace}/${speakerStateName(node)}`),
     });
     const statuses = this.#statuses.writes({ node, namespace, owner, peers, announcements, observed, existing });
-    const at = { node, namespace, owner, nowMs: Date.now(), existing: sessionStatuses.items };
-    const sessions = sessionStatuses.synced ? bgpSessionWrites({ ...at, peers, problems, observed, failure }) : [];
     return inTurn(state, this.#paced.due(sessions), statuses);
   }
 }

@@ -15,6 +15,7 @@ import { parseFlags } from "./flags.ts";
 import { Performer, targetOf } from "./perform.ts";
 import {
   accessFrom,
+  asOwner,
   commonFlags,
   namespaceFrom,
   ownPod,
@@ -54,7 +55,7 @@ async function controller(): Promise<void> {
   const access = await accessFrom(process.env);
   const namespace = await namespaceFrom(values.namespace, access);
   using client = new KubeClient(access, eventSources.controller);
-  const owner = await ownPod(client, { namespace, name: values["pod-name"] }, signal);
+  const owner = asOwner(await ownPod(client, { namespace, name: values["pod-name"] }, signal));
 
   let wake: Wake | undefined;
   const changed = () => wake?.wake();

@@ -5,7 +5,7 @@ import { eventSources, labelNode, speakerStateName } from "../api/names.ts";
 import { createFrrBackend } from "../backends/frr/backend.ts";
 import { KubeClient } from "../kube/client.ts";
 import { Watched } from "../kube/follow.ts";
-import { resourceOf } from "../kube/resource.ts";
+import { daemonSets, resourceOf } from "../kube/resource.ts";
 import { type Part, World } from "../kube/snapshot.ts";
 import { apiReachMetric, clientMetrics, createRegistry } from "../metrics/registry.ts";
 import { announcedMetric, announcementDurationMetric, driftMetric, frrMetrics } from "../metrics/speaker.ts";
@@ -16,9 +16,11 @@ import { Wake } from "../runtime/wake.ts";
 import { AnnouncementTimes } from "./announcement-times.ts";
 import { announce, type Missing } from "./announcing.ts";
 import { parseFlags } from "./flags.ts";
+import { groundNow, Presence, whyForGood, withdraw } from "./leaving.ts";
 import { Performer, targetOf } from "./perform.ts";
 import {
   accessFrom,
+  asOwner,
   commonFlags,
   namespaceFrom,
   ownPod,
@@ -83,7 +85,8 @@ async function speaker(): Promise<void> {
   const access = await accessFrom(process.env);
   const namespace = await namespaceFrom(values.namespace, access);
   using client = new KubeClient(access, eventSources.speaker);
-  const owner = await ownPod(client, { namespace, name: values["pod-name"] }, signal);
+  const pod = await ownPod(client, { namespace, name: values["pod-name"] }, signal);
+  const owner = asOwner(pod);
 
   const wake = new Wake(values["bgp-debounce-timeout"], signal);
   const changed = () => wake.wake();
@@ -96,6 +99,9 @@ async function speaker(): Promise<void> {
   const statusScope = { namespace, labelSelector: `${labelNode}=${node}` };
   const bgpStatuses = new Watched(resourceOf(serviceBgpStatus), statusScope, changed);
   const sessionStatuses = new Watched(resourceOf(bgpSessionStatus), statusScope, changed);
+  const maker = pod.metadata.ownerReferences?.find(({ kind }) => kind === "DaemonSet");
+  const makerScope = { namespace, fieldSelector: `metadata.name=${maker?.name}` };
+  const makers = new Watched(daemonSets, makerScope, () => {});
   const performer = new Performer(client, [
     targetOf(resourceOf(configurationState), states.cache),
     targetOf(resourceOf(serviceBgpStatus), bgpStatuses.cache),
@@ -150,15 +156,32 @@ async function speaker(): Promise<void> {
   await serveMetrics({ port: values.port, certDir, policy, client, log, registry, refresh }, signal);
   log.info({ namespace, node, lbClass: values["lb-class"] }, "started");
 
-  await Promise.all([
+  await using presence = await Presence.begin(values["frr-socket-dir"]);
+  const [desired] = await Promise.all([
+    announce(context, wake, signal),
     world.follow(client, log, signal),
     states.follow(client, log, signal),
     bgpStatuses.follow(client, log, signal),
     sessionStatuses.follow(client, log, signal),
     wakeOn(backend.changes(signal), wake),
     beat(wake, signal),
-    announce(context, wake, signal),
+    maker && makers.follow(client, log, signal),
   ]);
+  const { nodes, namespaces } = world.snapshot();
+  const watched = {
+    daemonSet:
+      maker && makers.cache.synced
+        ? { name: maker.name, object: makers.cache.get(`${namespace}/${maker.name}`) }
+        : undefined,
+    namespace: namespaces.find(({ metadata }) => metadata.name === namespace),
+    node: nodes.find(({ metadata }) => metadata.name === node),
+  };
+  const reason = isSynced() ? whyForGood(await groundNow(client, namespace, watched)) : undefined;
+  if (desired !== undefined && reason !== undefined) {
+    log.info({ reason }, "withdrawing everything: no other speaker takes our place");
+    await presence.leaving();
+    await withdraw(backend, desired, log);
+  }
   await backend.close();
 }
 

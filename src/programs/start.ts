@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Registry } from "prom-client";
-import type { OwnerReference } from "../api/object.ts";
+import type { KubeObject, OwnerReference } from "../api/object.ts";
 import { type Access, inClusterAccess, kubeconfigAccess, serviceAccountDirectory } from "../kube/access.ts";
 import { isUnanswered } from "../kube/api-error.ts";
 import { PathAuthorizer } from "../kube/authorize.ts";
@@ -74,14 +74,20 @@ export const commonFlags = {
   "metrics-cert-dir": { kind: "text", default: "" },
 } as const;
 
-/** Our own Pod, as the owner of what we write. */
-export async function ownPod(client: KubeClient, at: Place, signal: AbortSignal): Promise<OwnerReference> {
+export async function ownPod(client: KubeClient, at: Place, signal: AbortSignal): Promise<KubeObject> {
   if (at.name === "") throw new StartError("--pod-name is not given and METALLB_POD_NAME is not set");
-  const pod = await client.get(pods, at, signal).catch((error: unknown) => {
+  return client.get(pods, at, signal).catch((error: unknown) => {
     throw new StartError(`can't read our own Pod: ${errorText(error)}`);
   });
-  return { apiVersion: "v1", kind: "Pod", name: pod.metadata.name, uid: pod.metadata.uid ?? "" };
 }
+
+/** A Pod, as the owner of what we write. */
+export const asOwner = ({ metadata: { name, uid = "" } }: KubeObject): OwnerReference => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  name,
+  uid,
+});
 
 export function tlsPolicyFrom(flags: {
   readonly "tls-min-version": string;

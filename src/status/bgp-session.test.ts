@@ -23,7 +23,7 @@ const upSession: ObservedSession = {
   vrf: "",
   neighbor: "10.0.0.1",
   state: "Established",
-  sent: [],
+  sent: new Set(),
   sinceMs: nowMs - 60_000,
   up: { sentCounts: { ipv4: 3 }, holdTimeSeconds: 90, keepaliveSeconds: 30, families: ["ipv4"] },
 };
@@ -31,7 +31,7 @@ const downSession = (state: string, rest: Partial<ObservedSession> = {}): Observ
   vrf: "",
   neighbor: "10.0.0.1",
   state,
-  sent: [],
+  sent: new Set(),
   ...rest,
 });
 

@@ -17,7 +17,7 @@ describe("sessions", () => {
     vrf: "",
     neighbor: "10.0.0.1",
     state,
-    sent: [],
+    sent: new Set(),
     ...rest,
   });
   const up = session("Established");

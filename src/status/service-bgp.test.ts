@@ -24,7 +24,7 @@ const session = (neighbor: string, sent: readonly string[], vrf = ""): ObservedS
   vrf,
   neighbor,
   state: "Established",
-  sent: sent as readonly Prefix[],
+  sent: new Set(sent as readonly Prefix[]),
 });
 const writesFor = (sessions: readonly ObservedSession[], existing: readonly ServiceBgpStatus[] = []) =>
   serviceBgpWrites({

@@ -176,17 +176,8 @@ function wantedStatus(node: string, { service, decision }: Announcement, told: T
 
 /** What each peer really has been sent. */
 function toldTo(peers: readonly Peer[], { sessions }: BgpObserved): ToldTo {
-  const sent = new Map(sessions.map((session) => [`${session.vrf} ${session.neighbor}`, setOf(session.sent)]));
+  const sent = new Map(sessions.map((session) => [`${session.vrf} ${session.neighbor}`, session.sent]));
   return new Map(peers.map((peer) => [peer.name, sent.get(`${peer.vrf} ${neighborOf(peer)}`) ?? nothing]));
-}
-
-/** Sets of lists, which mostly are the same from one look to the next. */
-const sets = new WeakMap<readonly Prefix[], ReadonlySet<Prefix>>();
-
-export function setOf(sent: readonly Prefix[]): ReadonlySet<Prefix> {
-  const known = sets.get(sent) ?? new Set(sent);
-  sets.set(sent, known);
-  return known;
 }
 
 /** A peer as the router names it. */

@@ -45,6 +45,12 @@ const shapesOfPool: Readonly<Record<string, readonly (readonly [readonly string[
     [["10.0.3.0/31"], { allocation: { ...forAll, namespaces: [] } }],
     [["10.0.3.0/31"], { allocation: { ...forAll, priority: 0 }, autoAssign: false }],
   ],
+  d: [
+    [["10.0.4.0/32", "fd04::/128"], { allocation: { ...forAll, priority: 1 } }],
+    [["10.0.4.0/31", "fd04::/128"], { allocation: { ...forAll, priority: 2, namespaces: ["elsewhere"] } }],
+    [["10.0.4.0/32"], { allocation: { ...forAll, namespaces: ["default", "elsewhere"] } }],
+    [["fd04::/127", "10.0.4.0/32"]],
+  ],
 };
 export const poolNames = Object.keys(shapesOfPool);
 
@@ -68,12 +74,21 @@ const families: readonly Partial<ServiceSpec>[] = [
   { clusterIPs: ["10.96.0.1", "fd96::1"] },
   { clusterIPs: [] },
 ];
-const requests = ["10.0.0.1", "10.0.0.0,fd00::1", "fd01::", "10.0.1.255", "10.0.3.0", "10.9.9.9", "ten"];
+const requests = [
+  "10.0.0.1",
+  "10.0.0.0,fd00::1",
+  "fd01::",
+  "10.0.1.255",
+  "10.0.3.0",
+  "10.0.4.0,fd04::",
+  "10.9.9.9",
+  "ten",
+];
 
 const wishes: readonly ((random: Random) => Wish)[] = [
   (random) => ({ spec: pick(random, families) }),
   (random) => ({ note: ["metallb.io/loadBalancerIPs", pick(random, requests)] }),
-  (random) => ({ note: ["metallb.io/address-pool", pick(random, ["a", "b", "c", "zz"])] }),
+  (random) => ({ note: ["metallb.io/address-pool", pick(random, ["a", "b", "c", "d", "zz"])] }),
   (random) => ({ note: ["metallb.io/allow-shared-ip", pick(random, ["k", "k", "l"])] }),
   (random) => ({ spec: { ports: pick(random, ports) } }),
   (random) => ({ spec: { externalTrafficPolicy: pick(random, ["Local", "Cluster"]), selector: { app: "x" } } }),
@@ -88,11 +103,12 @@ interface Wish {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** A new Service under `name`, with up to three wishes. */
-export function randomService(random: Random, name: string, uid: string): Service {
+/** A new Service under `namespace/name`, with up to three wishes. */
+export function randomService(random: Random, key: string, uid: string): Service {
+  const [namespace = "", name = ""] = key.split("/");
   let made = service(name, { born: random(4) });
   for (let i = random(4); i > 0; i--) made = wishing(made, pick(random, wishes)(random));
-  return { ...made, metadata: { ...made.metadata, uid } };
+  return { ...made, metadata: { ...made.metadata, namespace, uid } };
 }
 
 /** What a person may do to a Service: wish for something, take a wish back, change its type or class. */

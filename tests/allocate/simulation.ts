@@ -17,9 +17,9 @@ import {
   renamed,
 } from "./random-world.ts";
 
-const names = ["p", "q", "r", "s", "t", "u"];
+const keys = ["default/p", "default/q", "default/r", "default/s", "elsewhere/t", "elsewhere/u"];
 /** These never ask to share, so that nobody may ever have an address that their status names. */
-const loners = new Set(["default/s", "default/t", "default/u"]);
+const loners = new Set(["default/s", "elsewhere/t"]);
 const sharingNote = "metallb.io/allow-shared-ip";
 const mark = "metallb.io/ip-allocated-from-pool";
 
@@ -84,7 +84,7 @@ export class Simulation {
       this.#see();
       const outcomes = this.#pass();
       if (this.#write(outcomes, () => true) === 0) break;
-      if (round > 2 * names.length) throw new Error("it never ends");
+      if (round > 2 * keys.length) throw new Error("it never ends");
     }
     this.#isTampered &&= this.#hasStrangers();
     this.#checkStatuses();
@@ -100,7 +100,7 @@ export class Simulation {
 
   #happen(): void {
     const random = this.#random;
-    const key = `default/${pick(random, names)}`;
+    const key = pick(random, keys);
     const service = this.#api.get(key);
     const choice = random(40);
     if (choice < 6) this.#happenToPools();
@@ -108,7 +108,7 @@ export class Simulation {
     else if (choice === 7 && service) this.#tamper(key, service);
     else if (choice < 14 && service) this.#remove(key);
     else if (service) this.#put(key, this.#allowed(key, edited(random, service)), "edit");
-    else this.#put(key, this.#allowed(key, randomService(random, key.slice(8), `uid-${this.#version}`)), "create");
+    else this.#put(key, this.#allowed(key, randomService(random, key, `uid-${this.#version}`)), "create");
   }
 
   #happenToPools(): void {

@@ -166,6 +166,35 @@ describe("what is others' stays", () => {
   });
 });
 
+describe("a status that somebody edits is put right", () => {
+  const held = () => {
+    const { outcomes, memory } = run([first], [service("a", { has: ["10.100.0.7"] }), service("b", { born: 5 })]);
+    return { services: outcomes.map(written), memory };
+  };
+  const edited = (one: Service, ...ips: string[]): Service => ({
+    ...one,
+    metadata: { ...one.metadata, resourceVersion: "99" },
+    status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } },
+  });
+
+  test.each<[string, readonly string[]]>([
+    ["emptied", []],
+    ["another free address of the pool", ["10.100.0.99"]],
+    ["another's address", ["10.100.0.0"]],
+    ["an address of no pool", ["192.0.2.1"]],
+    ["no address at all", ["nonsense"]],
+    ["its own and another", ["10.100.0.99", "10.100.0.7"]],
+  ])("%s", (_, ips) => {
+    const { services, memory } = held();
+    const [a, b] = services as [Service, Service];
+    const { outcomes } = run([first], [edited(a, ...ips), b], memory);
+    expect(outcomes.map(got)).toEqual([["10.100.0.7"], ["10.100.0.0"]]);
+    const [, ...others] = serviceWrites(outcomes).map(({ kind }) => kind);
+    expect(others).toEqual([]);
+    expect(outcomes.map(written)[0]?.status?.loadBalancer?.ingress?.map(({ ip }) => ip)).toEqual(["10.100.0.7"]);
+  });
+});
+
 describe("writes that are late", () => {
   test("who gave way to another on a shared address does not come back while its status still names it", () => {
     const ports = (port: number) => ({ ports: [{ port }], has: ["10.100.0.7"] });

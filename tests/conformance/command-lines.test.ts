@@ -66,6 +66,8 @@ const forms = [
   "neighbor PEER timers NUMBER NUMBER",
   "neighbor PEER timers connect NUMBER",
   "no neighbor PEER timers connect",
+  // Until all of an unnumbered one is there.
+  "(?:no )?neighbor PEER shutdown",
   "neighbor PEER graceful-restart",
   "neighbor PEER bfd",
   "neighbor PEER bfd profile NAME",

@@ -170,7 +170,7 @@ const everythingSent = ({ routers }: BgpDesired): BgpObserved => ({
       vrf,
       neighbor: neighborOf(peer),
       state: "Established",
-      sent: paths.map(({ prefix }) => prefix),
+      sent: new Set(paths.map(({ prefix }) => prefix)),
     })),
   ),
 });

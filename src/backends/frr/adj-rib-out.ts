@@ -21,7 +21,7 @@ interface Known {
 /** A neighbor's tables, one for each family, and all of their prefixes. */
 interface Sent {
   readonly tables: readonly ReadonlySet<Prefix>[];
-  readonly list: readonly Prefix[];
+  readonly all: ReadonlySet<Prefix>;
 }
 
 /**
@@ -55,7 +55,7 @@ export class AdjRibOut {
   }
 
   /** `VRF NEIGHBOR` → prefixes of both families. */
-  async read(signal: AbortSignal): Promise<ReadonlyMap<string, readonly Prefix[]>> {
+  async read(signal: AbortSignal): Promise<ReadonlyMap<string, ReadonlySet<Prefix>>> {
     const shown = readSent((await this.#bgpd.show("show bgp vrf all summary json", signal)) || "{}");
     const answers = await this.#recentAnswers(shown, signal);
     const known = new Map<string, Known>();
@@ -68,15 +68,16 @@ export class AdjRibOut {
       tables.set(neighbor, [...(tables.get(neighbor) ?? []), table.prefixes]);
     }
     this.#known = known;
-    this.#sent = new Map([...tables].map(([neighbor, of]) => [neighbor, this.#listed(neighbor, of)]));
-    return new Map([...this.#sent].map(([neighbor, { list }]) => [neighbor, list]));
+    this.#sent = new Map([...tables].map(([neighbor, of]) => [neighbor, this.#joined(neighbor, of)]));
+    return new Map([...this.#sent].map(([neighbor, { all }]) => [neighbor, all]));
   }
 
-  /** The same list as last time when its tables are. */
-  #listed(neighbor: string, tables: readonly ReadonlySet<Prefix>[]): Sent {
+  /** The same set as last time when its tables are. */
+  #joined(neighbor: string, tables: readonly ReadonlySet<Prefix>[]): Sent {
     const before = this.#sent.get(neighbor);
     if (before && sameItems(before.tables, tables)) return before;
-    return { tables, list: tables.flatMap((table) => [...table]) };
+    const [first = none, ...others] = tables.filter(({ size }) => size > 0);
+    return { tables, all: others.reduce((all, table) => all.union(table), first) };
   }
 
   async #table(

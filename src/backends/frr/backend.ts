@@ -1,9 +1,12 @@
 import { exhaustive } from "../../std/exhaustive.ts";
 import type { BgpDesired, BgpObserved } from "../../announce/desired.ts";
 import type { DaemonNews } from "../../announce/news.ts";
+import type { Refusal } from "../../announce/refusal.ts";
+import { causeOf } from "../../frr/cause.ts";
 import { diff, type Step } from "../../frr/diff.ts";
 import { parseRunning } from "../../frr/parse.ts";
 import { plan } from "../../frr/plan.ts";
+import { freshAmong, type RefusedLine, withoutConsequences } from "../../frr/refused.ts";
 import { type DaemonName, emptyTree, readRouterLine, type Tree } from "../../frr/tree.ts";
 import type { FrrCounts } from "../../metrics/speaker.ts";
 import { parsePrefix } from "../../net/prefix.ts";
@@ -54,6 +57,18 @@ const restMs = 1_000;
 /** When to look again after prefixes changed, or others changed something: bgpd holds its queue for 50 ms, and a busy one for longer. */
 const lookAgainMs = [60, 250, 1_100];
 
+/** A line that a daemon refused, with its answer. */
+interface Refused extends RefusedLine {
+  readonly error: VtyError;
+}
+
+/** What happens while one value is applied. */
+interface Turn {
+  readonly failures: Map<DaemonName, VtyError[]>;
+  /** At its beginning. */
+  readonly losses: ReadonlyMap<DaemonName, number>;
+}
+
 class FrrDriver implements FrrBackend {
   readonly name = "frr";
   readonly #daemons: Readonly<Record<DaemonName, Daemon>>;
@@ -66,13 +81,23 @@ class FrrDriver implements FrrBackend {
   readonly #news = new News();
   /** What each daemon runs, as acknowledged; absent when unknown. */
   readonly #running = new Map<DaemonName, Partial<Tree>>();
-  /** What was applied last without a failure, and what the daemons ran then. */
-  #inForce: { readonly desired: BgpDesired; readonly running: ReadonlyMap<DaemonName, Partial<Tree>> } | undefined;
+  /** What was applied last as far as the daemons take it, what they ran then, and what they didn't take. */
+  #outcome:
+    | {
+        readonly desired: BgpDesired;
+        readonly running: ReadonlyMap<DaemonName, Partial<Tree>>;
+        readonly error: ApplyError | undefined;
+      }
+    | undefined;
+  /** What is not said again while the same is wanted, its daemon lives and is trusted. */
+  #refused: readonly Refused[] = [];
   /** How often each daemon was lost. */
   readonly #losses = new Map<DaemonName, number>();
+  /** When the configuration was read last because its time had come, and when for whatever reason. */
+  #checkedAt = Number.NEGATIVE_INFINITY;
   #readAt = Number.NEGATIVE_INFINITY;
-  /** When it is to be read again. */
-  #trustedUntil = Number.NEGATIVE_INFINITY;
+  /** When it is to be read again before its time. */
+  #trustedUntil = Number.POSITIVE_INFINITY;
   #turn: Promise<void> = Promise.resolve();
 
   constructor({ socketDir, log, now = monotonicMs }: FrrBackendOptions) {
@@ -92,20 +117,15 @@ class FrrDriver implements FrrBackend {
   }
 
   async #apply(desired: BgpDesired, signal: AbortSignal): Promise<void> {
-    const failures = new Map<DaemonName, VtyError[]>();
-    const losses = new Map(this.#losses);
-    await this.#readRunning(failures, signal);
-    if (this.#isInForce(desired)) return;
+    const turn: Turn = { failures: new Map(), losses: new Map(this.#losses) };
+    await this.#readRunning(turn.failures, signal);
+    const known = this.#knownOutcome(desired);
+    if (known === "in force") return;
+    if (known !== undefined) throw known;
     if (this.#news.isDrifting) this.#ringLater();
-    const { wanted, steps } = plan(desired, this.#tree());
-    for (const step of steps) {
-      const name = daemonOf(step);
-      // A daemon that was lost on the way, or came back as another, is read again before anything else is said to it.
-      if (this.#losses.get(name) !== losses.get(name)) note(failures, name, new VtyError("closed", ""));
-      if (!isLost(failures.get(name))) await this.#take(step, failures, signal);
-    }
+    const wanted = await this.#takeAll(desired, turn, signal);
     for (const name of daemonNames) {
-      if (failures.has(name) || this.#losses.get(name) !== losses.get(name)) {
+      if (turn.failures.has(name) || this.#isLostIn(turn, name)) {
         this.#running.delete(name);
         this.#news.unsettled(name);
       } else {
@@ -113,20 +133,69 @@ class FrrDriver implements FrrBackend {
         this.#news.settled(name);
       }
     }
-    if (steps.some(changesPrefixes)) this.#ringLater();
-    if (failures.size > 0) throw applyError(failures);
-    this.#inForce = { desired, running: new Map(this.#running) };
+    const error = applyError(turn.failures, this.#refused, desired);
+    if (turn.failures.size === 0) this.#outcome = { desired, running: new Map(this.#running), error };
+    if (error !== undefined) throw error;
   }
 
-  /** Whether this very value was applied last, and no daemon has been lost, or was found otherwise, since. */
-  #isInForce(desired: BgpDesired): boolean {
-    const { desired: last, running } = this.#inForce ?? {};
-    return last === desired && daemonNames.every((name) => running?.get(name) === this.#running.get(name));
+  /**
+   * Takes the steps to what is desired; returns what is wanted in the end.
+   *
+   * At each refusal the daemon is read again, and the way from there leaves out what it refused: a neighbor without one of its lines,
+   * or a path without one of its attributes, must not go out.
+   */
+  async #takeAll(desired: BgpDesired, turn: Turn, signal: AbortSignal): Promise<Tree> {
+    for (;;) {
+      const { wanted, steps, standing } = plan(desired, this.#tree(), this.#refused);
+      this.#refused = standing;
+      const found = await this.#takeUntilRefused(steps, turn, signal);
+      if (found.length === 0) return wanted;
+      const fresh = freshAmong(found, standing);
+      // Said although it was to be left out: our own mistake, which must not be repeated without end.
+      if (fresh.length === 0) for (const { daemon, error } of found) note(turn.failures, daemon, error);
+      this.#refused = [...standing, ...fresh];
+      await this.#readRunning(turn.failures, signal);
+      if (found.some(({ daemon }) => turn.failures.has(daemon))) return wanted;
+    }
+  }
+
+  /** What the first step was refused of which anything was; nothing when all are taken. What was said to is read again then. */
+  async #takeUntilRefused(steps: readonly Step[], turn: Turn, signal: AbortSignal): Promise<readonly Refused[]> {
+    if (steps.some(changesPrefixes)) this.#ringLater();
+    const said = new Set<DaemonName>();
+    for (const step of steps) {
+      const name = daemonOf(step);
+      // A daemon that was lost on the way, or came back as another, is read again before anything else is said to it.
+      if (this.#isLostIn(turn, name)) note(turn.failures, name, new VtyError("closed", ""));
+      if (isLost(turn.failures.get(name))) continue;
+      said.add(name);
+      const refused = await this.#take(step, turn.failures, signal);
+      if (refused.length === 0) continue;
+      for (const one of said) this.#running.delete(one);
+      return refused.map((one) => ({ ...one, daemon: name }));
+    }
+    return [];
+  }
+
+  #isLostIn({ losses }: Turn, name: DaemonName): boolean {
+    return this.#losses.get(name) !== losses.get(name);
+  }
+
+  /** What came of this very value, if it was applied last and no daemon has been lost, or was found otherwise, since. */
+  #knownOutcome(desired: BgpDesired): ApplyError | "in force" | undefined {
+    const { desired: last, running, error } = this.#outcome ?? {};
+    const stands = last === desired && daemonNames.every((name) => running?.get(name) === this.#running.get(name));
+    return stands ? (error ?? "in force") : undefined;
   }
 
   /** Asks each daemon whose state is unknown, or too long ago; see `trustMs`. */
   async #readRunning(failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<void> {
-    const stale = this.#now() > this.#trustedUntil;
+    const due = this.#now() - this.#checkedAt > trustMs;
+    const stale = due || this.#now() > this.#trustedUntil;
+    if (due && this.#refused.length > 0) {
+      this.#refused = [];
+      this.#outcome = undefined;
+    }
     for (const name of daemonNames.filter((daemon) => stale || !this.#running.has(daemon))) {
       await this.#attempt(name, failures, signal, async () => {
         const session = await this.#daemons[name].session("configure", signal);
@@ -136,8 +205,9 @@ class FrrDriver implements FrrBackend {
     }
     if (!stale) return;
     this.#readAt = this.#now();
+    if (due) this.#checkedAt = this.#readAt;
     // Whoever changes one line mostly changes another: trust comes back with a look that finds none.
-    this.#trustedUntil = this.#news.isDrifting ? this.#readAt : this.#readAt + trustMs;
+    this.#trustedUntil = this.#news.isDrifting ? this.#readAt : Number.POSITIVE_INFINITY;
   }
 
   #learn(name: DaemonName, found: Partial<Tree>): void {
@@ -155,14 +225,20 @@ class FrrDriver implements FrrBackend {
     return Object.assign({ ...emptyTree }, ...this.#running.values()) as Tree;
   }
 
-  async #take(step: Step, failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<void> {
+  async #take(
+    step: Step,
+    failures: Map<DaemonName, VtyError[]>,
+    signal: AbortSignal,
+  ): Promise<readonly Omit<Refused, "daemon">[]> {
     const name = daemonOf(step);
+    let refused: readonly Omit<Refused, "daemon">[] = [];
     await this.#attempt(name, failures, signal, async () => {
       if (step.kind === "settle") return takeSettle(this.#daemons.bgpd, step.vrf, step.prefixes, signal);
       this.#touch(step);
       const session = await this.#daemons[name].session("configure", signal);
-      for (const refusal of await takeLines(session, step, signal)) note(failures, name, refusal);
+      refused = await takeLines(session, step, signal);
     });
+    return refused;
   }
 
   async #attempt(
@@ -268,6 +344,7 @@ class FrrDriver implements FrrBackend {
   #lost(name: DaemonName): void {
     this.#losses.set(name, (this.#losses.get(name) ?? 0) + 1);
     this.#running.delete(name);
+    this.#refused = this.#refused.filter(({ daemon }) => daemon !== name);
     if (name === "bgpd") this.#adjRibOut.forget();
     this.#news.lost(name);
     this.#log?.warn({ daemon: name }, "the connection was closed");
@@ -299,17 +376,34 @@ function note(failures: Map<DaemonName, VtyError[]>, name: DaemonName, error: Vt
   failures.set(name, [...(failures.get(name) ?? []), error]);
 }
 
-function applyError(failures: ReadonlyMap<DaemonName, readonly VtyError[]>): ApplyError {
-  const all = [...failures].flatMap(([name, errors]) => errors.map((error) => ({ name, error })));
-  const text = all.map(({ name, error }) => `${name}: ${error.message}`).join("; ");
-  const code = all.some(({ error }) => error.code !== "refused") ? "daemon-unreachable" : "rejected";
+/** What went wrong, if anything did. */
+function applyError(
+  failures: ReadonlyMap<DaemonName, readonly VtyError[]>,
+  refused: readonly Refused[],
+  desired: BgpDesired,
+): ApplyError | undefined {
+  const failed = [...failures].flatMap(([daemon, errors]) => errors.map((error) => ({ daemon, error })));
+  const all = [...failed, ...withoutConsequences(refused)];
+  if (all.length === 0) return undefined;
+  const text = all.map(({ daemon, error }) => `${daemon}: ${error.message}`).join("; ");
+  const code = failed.some(({ error }) => error.code !== "refused") ? "daemon-unreachable" : "rejected";
   return new ApplyError(code, text, {
+    refusals: withoutConsequences(refused).map((one) => refusalOf(one, desired)),
     cause: new AggregateError(
       all.map(({ error }) => error),
       text,
     ),
   });
 }
+
+const refusalOf = (refused: Refused, desired: BgpDesired): Refusal => ({
+  daemon: refused.daemon,
+  context: refused.context,
+  line: refused.error.command,
+  words: refused.error.output,
+  cause: causeOf(refused, desired),
+  isKept: refused.isKept ?? false,
+});
 
 function partOf({ zebra, bgpd, bfdd, networks }: Tree, name: DaemonName): Partial<Tree> {
   switch (name) {

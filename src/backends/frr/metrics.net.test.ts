@@ -76,7 +76,7 @@ describe.each(generations)("FRR $release", (generation) => {
         `${neighbor} is up, and was sent its prefixes`,
         async () =>
           Object.keys((await session(neighbor))?.up?.sentCounts ?? {}).length > 0 &&
-          (await session(neighbor))?.sent.length === (neighbor === "eth0" ? 2 : 1),
+          (await session(neighbor))?.sent.size === (neighbor === "eth0" ? 2 : 1),
         upWithinMs,
       );
     }

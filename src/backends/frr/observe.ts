@@ -7,7 +7,7 @@ import type { Prefix } from "../../net/prefix.ts";
 import type { AdjRibOut } from "./adj-rib-out.ts";
 import type { Daemon } from "./daemon.ts";
 
-const nothing: readonly Prefix[] = [];
+const nothing: ReadonlySet<Prefix> = new Set();
 
 /** Sessions as bgpd and bfdd tell them. A bfdd that is down leaves sessions without BFD. */
 export async function observeSessions(

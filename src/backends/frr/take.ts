@@ -1,5 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Step } from "../../frr/diff.ts";
+import { contextsOf } from "../../frr/lines.ts";
+import type { RefusedLine } from "../../frr/refused.ts";
 import { isSettled } from "../../frr/show.ts";
 import { prefixFamily, type Prefix } from "../../net/prefix.ts";
 import { VtyError, type VtySession } from "../../vty/session.ts";
@@ -16,21 +18,24 @@ export async function takeLines(
   session: VtySession,
   { context, lines }: Exclude<Step, { kind: "settle" }>,
   signal: AbortSignal,
-): Promise<VtyError[]> {
+): Promise<(Pick<RefusedLine, "context" | "line"> & { readonly error: VtyError })[]> {
   await session.run("configure terminal", signal);
-  try {
-    for (const line of context) await session.run(line, signal);
-  } catch (error) {
-    if (!(error instanceof VtyError) || error.code !== "refused") throw error;
-    await session.run("end", signal);
-    return [error];
+  for (const [depth, line] of context.entries()) {
+    try {
+      await session.run(line, signal);
+    } catch (error) {
+      if (!(error instanceof VtyError) || error.code !== "refused") throw error;
+      await session.run("end", signal);
+      return [{ context: context.slice(0, depth), line, error }];
+    }
   }
   const replies = await session.send([...lines, "end"], signal);
+  const contexts = contextsOf(context, lines);
   return [...lines, "end"].flatMap((line, i) => {
     const reply = replies[i];
     return reply === undefined || reply.rc === 0 || isDoneAlready(line, reply.output)
       ? []
-      : [new VtyError("refused", line, reply)];
+      : [{ context: contexts[i] ?? [], line, error: new VtyError("refused", line, reply) }];
   });
 }
 

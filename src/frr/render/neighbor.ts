@@ -15,6 +15,12 @@ export function neighborLines(peer: Peer): string[] {
   return fieldOrder.flatMap((field) => linesOf(field, peer)).map((line) => `${neighbor} ${line}`);
 }
 
+/** The field that a line of the session comes from; `undefined` for one that none renders. */
+export function neighborFieldOf(line: string, peer: Peer): keyof Peer | undefined {
+  const rest = line.slice(`neighbor ${neighborOf(peer)} `.length);
+  return fieldOrder.find((field) => linesOf(field, peer).includes(rest));
+}
+
 /**
  * Families the session carries.
  *

@@ -170,7 +170,7 @@ function statuses(
       vrf,
       neighbor: peer.endpoint.kind === "address" ? peer.endpoint.address : peer.endpoint.interface,
       state: "Established",
-      sent: paths.map(({ prefix }): Prefix => prefix),
+      sent: new Set(paths.map(({ prefix }): Prefix => prefix)),
     })),
   );
   const owner = { apiVersion: "v1", kind: "Pod", name: "speaker", uid: "" };

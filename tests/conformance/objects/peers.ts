@@ -536,6 +536,14 @@ export const peerCases: readonly ObjectCase[] = [
     { disableMP: true },
     { warns: ["spec.disableMP is deprecated: it has no effect; see dualStackAddressFamily"] },
   ),
+  peerCase(
+    "disableMP, which hides no mistake beside it",
+    { disableMP: true, holdTime: "2s" },
+    {
+      refused: 'spec.holdTime "2s" is an invalid hold time: must be 0 or >=3s',
+      differs: "MetalLB's webhook warns of disableMP and looks no further",
+    },
+  ),
   peerCase("both address families", { dualStackAddressFamily: true }, { means: { dualStackAddressFamily: true } }),
   peerCase("a field that there isn't", { peerAdress: "10.0.0.1" }, { schema: 'unknown field "spec.peerAdress"' }),
   peerCase("an edit from good to good", { peerPort: 1179 }, { from: {}, means: { peerPort: 1179 } }),

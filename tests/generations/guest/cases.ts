@@ -77,7 +77,7 @@ async function vrfs(backend: FrrBackend): Promise<string> {
   assert.equal(await attributesFrom(red, shared), "64512:200 no-export/64512:1:2");
   await eventually("what was sent in VRF red is observed", async () => {
     const session = await observed(backend, red);
-    return session?.vrf === "red" && session.state === "Established" && session.sent.length === 1;
+    return session?.vrf === "red" && session.state === "Established" && session.sent.size === 1;
   });
   assert.equal((await observed(backend, main))?.vrf, "");
   return `routes after ${first.toFixed(0)} ms, and ${second.toFixed(0)} ms more`;

@@ -1,0 +1,174 @@
+import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, vi } from "vitest";
+import { exhaustive } from "../../../src/std/exhaustive.ts";
+import { startRouter } from "../../../lab/topology/router.ts";
+import { addSecondRouter } from "../../../lab/topology/topology.ts";
+import { type Cluster, startCluster } from "../cluster.ts";
+import { shared, webPods } from "./manifests.ts";
+import { Asked, spineLines } from "./router.ts";
+import { type Act, apply, type Expected, plain, type Scenario, type Spine, type Table } from "./scenario.ts";
+
+/** Long enough for a session that has to wait for the other end's next attempt. */
+const PATIENCE_MS = 30_000;
+
+/** A lab with the product in it, a second router, and a page on each node; scenarios are played in it one after another. */
+export class World implements AsyncDisposable {
+  readonly #cluster: Cluster;
+  readonly #tor: Asked;
+  readonly #spine: Asked;
+  readonly #held: AsyncDisposableStack;
+  #files = 0;
+
+  static async start(name: string): Promise<World> {
+    await using held = new AsyncDisposableStack();
+    const cluster = await startCluster(name);
+    held.defer(() => cluster.lab.close());
+    const { lab } = cluster;
+    const { netns, wire } = addSecondRouter(lab.instance, lab.topology);
+    // An unnumbered neighbor waits for a router advertisement.
+    const config = `hostname spine\ninterface ${wire.router}\n no ipv6 nd suppress-ra\n ipv6 nd ra-interval 1\nexit\n`;
+    const second = await startRouter({ name: "spine", netns, runDir: lab.instance.runDir, config });
+    held.defer(() => second.stop());
+    const world = new World(
+      cluster,
+      held.use(await Asked.open(lab.router)),
+      held.use(await Asked.open(second)),
+      held.move(),
+    );
+    await world.#do(apply(...shared, webPods));
+    await cluster.kubectl("rollout", "status", "daemonset/web", "--timeout=60s");
+    await world.#isAtRest();
+    return world;
+  }
+
+  private constructor(cluster: Cluster, tor: Asked, spine: Asked, held: AsyncDisposableStack) {
+    this.#cluster = cluster;
+    this.#tor = tor;
+    this.#spine = spine;
+    this.#held = held;
+  }
+
+  /** Plays a scenario and leaves the world as it was. */
+  async play(scenario: Scenario): Promise<void> {
+    const before = await this.#bystanders();
+    try {
+      if (scenario.spine) await this.#configureSpine(scenario.spine);
+      for (const act of scenario.scene ?? []) await this.#do(act);
+      await this.#do(apply(...scenario.manifests));
+      await this.#holds(scenario.holds);
+      for (const { acts, holds } of scenario.then ?? []) {
+        for (const act of acts) await this.#do(act);
+        await this.#holds(holds);
+      }
+    } finally {
+      // What refers to others goes before them: the webhooks keep a BFDProfile that is in use.
+      const inReverse = this.#write(scenario.manifests.toReversed());
+      await this.#cluster.kubectl("delete", "-f", inReverse, "--ignore-not-found");
+      for (const act of scenario.undo ?? []) await this.#do(act);
+      if (scenario.editsShared) await this.#do(apply(...shared));
+      await this.#clearSpine();
+      await this.#isAtRest();
+    }
+    if (!scenario.editsShared) expect(await this.#bystanders(), "sessions of the first router").toEqual(before);
+  }
+
+  async #do(act: Act): Promise<void> {
+    switch (act.kind) {
+      case "apply":
+        return void (await this.#cluster.kubectl("apply", "-f", this.#write(act.manifests)));
+      case "kubectl":
+        return void (await this.#cluster.kubectl(...act.args));
+      case "run":
+        return void (await this.#run(act.host, act.argv));
+      case "spine":
+        return this.#configureSpine(act.spine);
+      default:
+        return exhaustive(act);
+    }
+  }
+
+  /** A file for kubectl. */
+  #write(manifests: readonly string[]): string {
+    const file = join(this.#cluster.lab.instance.runDir, `scenario-${this.#files++}.yaml`);
+    writeFileSync(file, manifests.join("---\n"));
+    return file;
+  }
+
+  async #run(host: string, argv: readonly string[]): Promise<string> {
+    const netns = this.#cluster.lab.instance.netns(host);
+    return (await promisify(execFile)("ip", ["netns", "exec", netns, ...argv])).stdout;
+  }
+
+  async #configureSpine(spine: Spine): Promise<void> {
+    await this.#clearSpine();
+    const { bgpd, bfdd } = spineLines(spine);
+    await this.#spine.configure("bfdd", bfdd);
+    await this.#spine.configure("bgpd", bgpd);
+  }
+
+  async #clearSpine(): Promise<void> {
+    await this.#spine.forget();
+  }
+
+  /** Waits until it holds, all at one moment. What it is instead is in the error. */
+  async #holds(expected: Expected): Promise<void> {
+    await vi.waitFor(() => this.#check(expected), { timeout: PATIENCE_MS, interval: 25 });
+  }
+
+  async #check({ tor, spine, sessions, bfd, pages = [], says = {}, hosts = {} }: Expected): Promise<void> {
+    if (tor) expect(await this.#tor.table(), "table of the first router").toEqual(whole(tor));
+    if (spine) expect(await this.#spine.table(), "table of the second router").toEqual(whole(spine));
+    if (sessions) expect(await this.#spine.neighbors(), "sessions of the second router").toMatchObject(sessions);
+    if (bfd) expect(await this.#spine.bfd(), "BFD of the second router").toMatchObject(bfd);
+    for (const [words, text] of Object.entries(says)) {
+      const said = await this.#cluster.kubectl(...words.split(" "));
+      expect(said.replaceAll(/\s+/g, " "), `kubectl ${words}`).toContain(text);
+    }
+    for (const [words, pattern] of Object.entries(hosts)) {
+      const [host = "", command = ""] = words.split(": ");
+      expect(await this.#run(host, command.split(" ")), words).toMatch(pattern);
+    }
+    for (const address of pages) {
+      const url = `http://${address}/`;
+      expect(await this.#run("client", ["curl", "-sS", "--max-time", "3", url]), url).toMatch(/Served by /);
+    }
+  }
+
+  /** Sessions of the first router, and how often each was up. */
+  async #bystanders(): Promise<unknown> {
+    const neighbors = await this.#tor.neighbors();
+    return Object.entries(neighbors).map(([address, shown]) => [
+      address,
+      shown?.["bgpState"],
+      shown?.["connectionsEstablished"],
+    ]);
+  }
+
+  /** Both nodes have a session with the first router, and nothing is announced. */
+  async #isAtRest(): Promise<void> {
+    await this.#holds({ tor: {}, spine: {} });
+    await vi.waitFor(
+      async () => {
+        const { "10.0.0.11": first, "10.0.0.12": second } = await this.#tor.neighbors();
+        expect([first?.["bgpState"], second?.["bgpState"]]).toEqual(["Established", "Established"]);
+      },
+      { timeout: PATIENCE_MS, interval: 25 },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#held.disposeAsync();
+  }
+}
+
+/** With what an expectation leaves out. */
+const whole = (table: Table): Table =>
+  Object.fromEntries(
+    Object.entries(table).map(([prefix, paths]) => [
+      prefix,
+      Object.fromEntries(Object.entries(paths).map(([sender, path]) => [sender, { ...plain, ...path }])),
+    ]),
+  );
