@@ -597,6 +597,16 @@ describe("why a Service waits, as a value: what each pool has to say", () => {
     });
   });
 
+  test("as it is when the Service is looked at, whoever was told before", () => {
+    const tiny = pool("tiny", ["10.9.0.0/32"]);
+    const both = (name: string, born: number) => service(name, { ...bothRequired, born });
+    expect(assignments([tiny], [both("a", 1), service("b", { born: 2 }), both("c", 3)])).toEqual({
+      a: 'no available IPs: pool "tiny" has no IPv6 addresses',
+      b: ["10.9.0.0"],
+      c: 'no available IPs: pool "tiny" is full (1/1 IPv4)',
+    });
+  });
+
   test("of one that is itself at fault: nothing", () => {
     for (const asked of [wants("ten"), wants("fd00::1"), { clusterIPs: [] }]) expect(reasons(asked)).toEqual({});
   });
