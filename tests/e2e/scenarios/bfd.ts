@@ -6,7 +6,6 @@ import { apply, both, run, type Scenario } from "./scenario.ts";
 const web = "10.100.0.0/32";
 const up = { bgpState: "Established", connectionsEstablished: 1 };
 const sessions = { "10.0.0.11": up, "10.0.0.12": up };
-/** A Service of another name in each scenario, as different users have. */
 const announced = (name: string): readonly string[] => [advertisement("web"), service(name)];
 const watched = "peerASN: 64514\nbfdProfile: fast";
 const fast = "receiveInterval: 300\ntransmitInterval: 300\ndetectMultiplier: 3";
@@ -140,7 +139,7 @@ export const bfd: readonly Scenario[] = [
       bfdProfile("fast", `${fast}\nechoMode: true\nechoInterval: 100`),
       toSpine(watched),
       advertisement("web", "ipAddressPools: [four]"),
-      service("web", "", "annotations:\n  metallb.io/address-pool: four"),
+      service("bfd-four", "", "annotations:\n  metallb.io/address-pool: four"),
     ],
     holds: {
       sessions,

@@ -10,6 +10,10 @@ const pages = ["10.100.0.0", "[fd00:100::]"];
 const overSix = "peerASN: 64514\npeerAddress: fd00:10::2";
 const sixes = ["fd00:10::11", "fd00:10::12"];
 
+/** What BIRD shows of a path, two of them. */
+const twoOfBird =
+  /(BGP\.as_path: 64513 64513\n[\s\S]*BGP\.community: \(64512,46\)\n[\s\S]*BGP\.large_community: \(64512, 7, 8\)[\s\S]*){2}/;
+
 export const families: readonly Scenario[] = [
   {
     name: "a Service of both families, a session for IPv4",
@@ -82,6 +86,22 @@ export const families: readonly Scenario[] = [
       spine: { [four]: { node1: {} }, [six]: { node1: {} } },
       sessions: { node1: { ...up, bgpTimerHoldTimeMsecs: 9_000 } },
       hosts: { "spine: ip route show 10.100.0.0": /via inet6 fe80:/ },
+    },
+  },
+  {
+    name: "a router that is BIRD",
+    shows: "both addresses from both nodes, with community, large community and AS path",
+    manifests: [
+      toSpine("peerASN: 64515\npeerPort: 1179\ndualStackAddressFamily: true"),
+      advertisement("web", 'communities: ["64512:46", "large:64512:7:8"]\nasPathPrepend: 1'),
+      dual("dual-6"),
+    ],
+    holds: {
+      bird: {
+        "show protocols": /node1 .* Established\s[\s\S]*node2 .* Established\s/,
+        [`show route ${four} all`]: twoOfBird,
+        [`show route ${six} all`]: twoOfBird,
+      },
     },
   },
 ];

@@ -1,4 +1,4 @@
-import { SYSTEM } from "../cluster.ts";
+import { defaultNamespace } from "../../../src/api/names.ts";
 
 /** YAML as users write it; `spec` is the text below `spec:`. */
 
@@ -8,7 +8,7 @@ const metallb = (version: string, kind: string, name: string, spec: string, meta
 kind: ${kind}
 metadata:
   name: ${name}
-  namespace: ${SYSTEM}${below(2, metadata)}
+  namespace: ${defaultNamespace}${below(2, metadata)}
 spec:${spec.trim() === "" ? " {}" : below(2, spec)}
 `;
 
@@ -32,13 +32,18 @@ export const secret = (name: string, password: string): string => `apiVersion: v
 kind: Secret
 metadata:
   name: ${name}
-  namespace: ${SYSTEM}
+  namespace: ${defaultNamespace}
 type: kubernetes.io/basic-auth
 stringData:
   password: ${password}
 `;
 
-/** A Service of type LoadBalancer before the pods with `app: web`. */
+/**
+ * A Service of type LoadBalancer before the pods with `app: web`.
+ *
+ * Each scenario has a name of its own for it: what the controller writes to one name again and again, it writes ever later
+ * (src/runtime/attempts.ts).
+ */
 export const service = (name: string, spec = "", metadata = ""): string => `apiVersion: v1
 kind: Service
 metadata:

@@ -54,6 +54,8 @@ export interface Expected {
   readonly sessions?: Readonly<Record<string, Shown>>;
   /** By peer: a part of what the second router's `show bfd peers json` says. */
   readonly bfd?: Readonly<Record<string, Shown>>;
+  /** By a command of birdc: a pattern of what BIRD answers, which waits for both nodes at the second router's port 1179. */
+  readonly bird?: Readonly<Record<string, RegExp>>;
   /** Addresses at which the client, behind the first router, gets a page. */
   readonly pages?: readonly string[];
   /** By the words after `kubectl`: what is in the answer, with blanks of any kind as one. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, vi } from "vitest";
 import { exhaustive } from "../../../src/std/exhaustive.ts";
+import { type LabProcess, startProcess } from "../../../lab/processes.ts";
 import { startRouter } from "../../../lab/topology/router.ts";
 import { addSecondRouter } from "../../../lab/topology/topology.ts";
 import { type Cluster, startCluster } from "../cluster.ts";
@@ -32,6 +33,8 @@ export class World implements AsyncDisposable {
     const config = `hostname spine\ninterface ${wire.router}\n no ipv6 nd suppress-ra\n ipv6 nd ra-interval 1\nexit\n`;
     const second = await startRouter({ name: "spine", netns, runDir: lab.instance.runDir, config });
     held.defer(() => second.stop());
+    const bird = startBird(netns, lab.instance.runDir);
+    held.defer(() => bird.stop());
     const world = new World(
       cluster,
       held.use(await Asked.open(lab.router)),
@@ -116,13 +119,24 @@ export class World implements AsyncDisposable {
   /** Waits until it holds, all at one moment. What it is instead is in the error. */
   async #holds(expected: Expected): Promise<void> {
     await vi.waitFor(() => this.#check(expected), { timeout: PATIENCE_MS, interval: 25 });
+    // What must not come had time to come while others were asked.
+    await this.#checkTables(expected);
   }
 
-  async #check({ tor, spine, sessions, bfd, pages = [], says = {}, hosts = {} }: Expected): Promise<void> {
+  async #checkTables({ tor, spine }: Expected): Promise<void> {
     if (tor) expect(await this.#tor.table(), "table of the first router").toEqual(whole(tor));
     if (spine) expect(await this.#spine.table(), "table of the second router").toEqual(whole(spine));
+  }
+
+  async #check(expected: Expected): Promise<void> {
+    const { sessions, bfd, bird = {}, pages = [], says = {}, hosts = {} } = expected;
+    await this.#checkTables(expected);
     if (sessions) expect(await this.#spine.neighbors(), "sessions of the second router").toMatchObject(sessions);
     if (bfd) expect(await this.#spine.bfd(), "BFD of the second router").toMatchObject(bfd);
+    for (const [command, pattern] of Object.entries(bird)) {
+      const socket = birdFile(this.#cluster.lab.instance.runDir, "ctl");
+      expect(await this.#run("spine", ["birdc", "-s", socket, ...command.split(" ")]), command).toMatch(pattern);
+    }
     for (const [words, text] of Object.entries(says)) {
       const said = await this.#cluster.kubectl(...words.split(" "));
       expect(said.replaceAll(/\s+/g, " "), `kubectl ${words}`).toContain(text);
@@ -162,6 +176,31 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#held.disposeAsync();
   }
+}
+
+const birdFile = (runDir: string, kind: string): string => join(runDir, `bird.${kind}`);
+
+/** BIRD 2 beside the second router's FRR: AS 64515, at a port of its own. */
+function startBird(netns: string, runDir: string): LabProcess {
+  const file = (kind: string): string => birdFile(runDir, kind);
+  const nodes = ["10.0.0.11", "10.0.0.12"].map(
+    (address, i) => `protocol bgp node${i + 1} from node { neighbor ${address} as 64513; }`,
+  );
+  const config = `log "${file("log")}" all;
+router id 10.0.0.2;
+protocol device {}
+template bgp node {
+  local 10.0.0.2 port 1179 as 64515;
+  passive;
+  error wait time 1, 2;
+  ipv4 { import all; export none; };
+  ipv6 { import all; export none; };
+}
+${nodes.join("\n")}
+`;
+  writeFileSync(file("conf"), config);
+  const argv = ["/usr/sbin/bird", "-f", "-c", file("conf"), "-s", file("ctl")];
+  return startProcess({ name: "spine-bird", argv, netns, runDir, logFile: file("out") });
 }
 
 /** With what an expectation leaves out. */
