@@ -1,10 +1,9 @@
 import { configurationState } from "../api/kinds/configuration-state.ts";
-import { serviceBgpStatus } from "../api/kinds/service-bgp-status.ts";
 import { eventSources, labelNode, speakerStateName } from "../api/names.ts";
 import { createFrrBackend } from "../backends/frr/backend.ts";
 import { KubeClient } from "../kube/client.ts";
 import { Watched } from "../kube/follow.ts";
-import { resourceOf } from "../kube/resource.ts";
+import { announcedServices, bgpStatuses, resourceOf } from "../kube/resource.ts";
 import { type Part, World } from "../kube/snapshot.ts";
 import { clientMetrics, createRegistry } from "../metrics/registry.ts";
 import { announcedMetric, frrMetrics } from "../metrics/speaker.ts";
@@ -85,14 +84,14 @@ async function speaker(): Promise<void> {
 
   const wake = new Wake(values["bgp-debounce-timeout"], signal);
   const changed = () => wake.wake();
-  const world = new World({ namespace, parts, changed });
+  const world = new World({ namespace, parts, changed, services: announcedServices });
   const stateScope = { namespace, fieldSelector: `metadata.name=${speakerStateName(node)}` };
   const states = new Watched(resourceOf(configurationState), stateScope, changed);
   const statusScope = { namespace, labelSelector: `${labelNode}=${node}` };
-  const bgpStatuses = new Watched(resourceOf(serviceBgpStatus), statusScope, changed);
+  const ownStatuses = new Watched(bgpStatuses, statusScope, changed);
   const performer = new Performer(client, [
     targetOf(resourceOf(configurationState), states.cache),
-    targetOf(resourceOf(serviceBgpStatus), bgpStatuses.cache),
+    targetOf(bgpStatuses, ownStatuses.cache),
   ]);
   const registry = createRegistry();
   const metrics = { ...clientMetrics(registry), announced: announcedMetric(registry, node) };
@@ -100,7 +99,7 @@ async function speaker(): Promise<void> {
   const backend = createFrrBackend({ socketDir: values["frr-socket-dir"], log: createLog(values["log-level"], "frr") });
 
   let missing: Missing = "FRR";
-  const isSynced = () => world.synced && states.cache.synced && bgpStatuses.cache.synced;
+  const isSynced = () => world.synced && states.cache.synced && ownStatuses.cache.synced;
   const context = {
     namespace,
     node,
@@ -109,7 +108,7 @@ async function speaker(): Promise<void> {
     ignoreExcludeLB: values["ignore-exclude-lb"],
     world,
     states: states.cache,
-    bgpStatuses: bgpStatuses.cache,
+    bgpStatuses: ownStatuses.cache,
     isSynced,
     backend,
     client,
@@ -139,7 +138,7 @@ async function speaker(): Promise<void> {
   await Promise.all([
     world.follow(client, log, signal),
     states.follow(client, log, signal),
-    bgpStatuses.follow(client, log, signal),
+    ownStatuses.follow(client, log, signal),
     wakeOn(backend.changes(signal), wake),
     beat(wake, signal),
     announce(context, wake, signal),
