@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { nodeFlags } from "../../scripts/build.ts";
 import type { Image, ImageTable } from "./types.ts";
 
 /** `registry:5000/metallb/speaker:v1@sha256:…` → `speaker`. */
@@ -28,7 +29,7 @@ export function defaultImages(programs: string, frrRoot?: string): ImageTable {
   const repository = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "");
   const node = nodeBinary(repository);
   const program = (name: string): Image => ({
-    entrypoint: [node, "--max-semi-space-size=1", "--enable-source-maps", path.join(programs, `${name}.mjs`)],
+    entrypoint: [node, ...nodeFlags, path.join(programs, `${name}.mjs`)],
     mounts: [programs, node],
   });
   const shell: Image = { entrypoint: [], cmd: ["sh"] };

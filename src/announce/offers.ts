@@ -3,6 +3,7 @@ import { type Address, bitsOf, type Family, familyOf } from "../net/address.ts";
 import { compareCommunities, type LargeCommunity, type StandardCommunity } from "../net/community.ts";
 import { comparePrefixes, type Prefix, prefixAddress, prefixLength, prefixOf } from "../net/prefix.ts";
 import { deepEqual } from "../std/equal.ts";
+import { fitted } from "../std/fitted.ts";
 import { sortedBy, sortedText } from "../std/order.ts";
 import type { Offer } from "./announcement.ts";
 import type { Path, PathAttributes, Router, RouterPeer } from "./desired.ts";
@@ -58,7 +59,7 @@ export class Offers {
     const contributions: Contribution[] = [];
     const offers = this.#peers.map((to) => offerTo(to, service, reaches, contributions));
     for (const contribution of contributions) contribution.to.add(contribution);
-    return { offers, contributions };
+    return { offers, contributions: fitted(contributions) };
   }
 
   /** Takes back what `add` has offered. */
@@ -118,7 +119,8 @@ class PeerOffers {
 
   add(contribution: Contribution): void {
     const { prefix } = contribution;
-    this.#contributions.set(prefix, [...(this.#contributions.get(prefix) ?? []), contribution]);
+    const known = this.#contributions.get(prefix);
+    this.#contributions.set(prefix, known === undefined ? [contribution] : [...known, contribution]);
     this.#touched.add(prefix);
   }
 
@@ -208,7 +210,7 @@ function offerTo(to: PeerOffers, service: string, reaches: readonly Reach[], con
       if (!prefixes.includes(prefix)) prefixes.push(prefix);
     }
   }
-  if (prefixes.length > 0) return { peer: name, kind: "offered", prefixes };
+  if (prefixes.length > 0) return { peer: name, kind: "offered", prefixes: fitted(prefixes) };
   if (isNamed) return { peer: name, kind: "family-not-carried", families: reaches.map((one) => familyOf(one.address)) };
   const policies = new Set(reaches.flatMap((reach) => reach.policies.map((policy) => policy.name)));
   return { peer: name, kind: "not-named", policies: sortedText(policies) };

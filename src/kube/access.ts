@@ -61,7 +61,7 @@ interface Kubeconfig {
  * @throws Error that names the file and what is missing in it
  */
 export async function kubeconfigAccess(path: string): Promise<Access> {
-  const { parse } = await import("yaml");
+  const { parse } = await import("../runtime/yaml.ts");
   const file = parse(await readFile(path, "utf8")) as Kubeconfig;
   const fail = (why: string): never => {
     throw new Error(`kubeconfig ${path}: ${why}`);

@@ -1,7 +1,8 @@
-import type { ConfigMap, EndpointSlice, Namespace, Node, Secret, Service } from "../api/core.ts";
+import type { ConfigMap, Endpoint, EndpointSlice, Namespace, Node, Secret, Service } from "../api/core.ts";
 import { apiVersionOf, type Kind, type ObjectOf } from "../api/kind.ts";
-import { basicAuthType } from "../api/names.ts";
-import type { KubeObject } from "../api/object.ts";
+import { type ServiceBgpStatus, serviceBgpStatus } from "../api/kinds/service-bgp-status.ts";
+import { basicAuthType, labelServiceName } from "../api/names.ts";
+import type { KubeObject, ObjectMeta } from "../api/object.ts";
 
 /** Where the API server keeps a kind, and what of its objects we keep. */
 export interface Resource<T extends KubeObject = KubeObject> {
@@ -23,6 +24,31 @@ export const resourceOf = <K extends Kind>(kind: K): Resource<ObjectOf<K>> => ({
 
 export const services: Resource<Service> = core("Service", "services");
 
+/** What a speaker reads of Services: ports, selectors and annotations, which are most of them, are the controller's to read. */
+export const announcedServices: Resource<Service> = {
+  ...services,
+  keep: ({ apiVersion, kind, metadata, spec, status }) => ({
+    apiVersion,
+    kind,
+    metadata: identity(metadata),
+    spec: pick(spec, ["type", "loadBalancerClass", "externalTrafficPolicy"]),
+    ...(status?.loadBalancer?.ingress !== undefined && {
+      status: { loadBalancer: { ingress: status.loadBalancer.ingress.map((one) => pick(one, ["ip", "hostname"])) } },
+    }),
+  }),
+};
+
+/** Of this node's statuses, what is compared with what they should say. */
+export const bgpStatuses: Resource<ServiceBgpStatus> = {
+  ...resourceOf(serviceBgpStatus),
+  keep: ({ apiVersion, kind, metadata, status }) => ({
+    apiVersion,
+    kind,
+    metadata: identity(metadata),
+    ...(status !== undefined && { status }),
+  }),
+};
+
 export const namespaces: Resource<Namespace> = {
   ...core("Namespace", "namespaces", false),
   keep: ({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata }),
@@ -42,6 +68,7 @@ export const nodes: Resource<Node> = {
 /** With everything that the kubelet says. */
 export const wholeNodes: Resource<Node> = core("Node", "nodes", false);
 
+/** Of endpoints that differ in their addresses only, one: nobody asks for more than whether there is one, and where. */
 export const endpointSlices: Resource<EndpointSlice> = {
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
@@ -50,13 +77,9 @@ export const endpointSlices: Resource<EndpointSlice> = {
   keep: ({ apiVersion, kind, metadata, addressType, endpoints }) => ({
     apiVersion,
     kind,
-    metadata,
+    metadata: { ...identity(metadata), labels: pick(metadata.labels ?? {}, [labelServiceName]) },
     addressType,
-    endpoints: (endpoints ?? []).map(({ addresses, nodeName, conditions }) => ({
-      addresses,
-      ...(nodeName !== undefined && { nodeName }),
-      ...(conditions !== undefined && { conditions }),
-    })),
+    endpoints: different(endpoints ?? []),
   }),
 };
 
@@ -84,6 +107,31 @@ export const daemonSets: Resource = {
   namespaced: true,
   keep: ({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata }),
 };
+
+/** Which object it is, in which version, and what selects it. */
+const identity = (metadata: ObjectMeta): ObjectMeta =>
+  pick(metadata, ["name", "namespace", "uid", "resourceVersion", "labels"]);
+
+/** The fields of those names, as far as they are there. */
+function pick<T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> {
+  const picked: Partial<Pick<T, K>> = {};
+  for (const name of names) if (Object.hasOwn(from, name)) picked[name] = from[name];
+  return picked as Pick<T, K>;
+}
+
+function different(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const seen = new Map<string, Endpoint>();
+  for (const { addresses, nodeName, conditions } of endpoints) {
+    const key = JSON.stringify([addresses.length > 0, nodeName, conditions]);
+    if (seen.has(key)) continue;
+    seen.set(key, {
+      addresses: addresses.slice(0, 1),
+      ...(nodeName !== undefined && { nodeName }),
+      ...(conditions !== undefined && { conditions }),
+    });
+  }
+  return [...seen.values()];
+}
 
 function core<T extends KubeObject>(kind: string, plural: string, namespaced = true): Resource<T> {
   return { apiVersion: "v1", kind, plural, namespaced };

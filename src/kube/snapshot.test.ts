@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLog } from "../runtime/log.ts";
 import { KubeClient } from "./client.ts";
+import { announcedServices } from "./resource.ts";
 import { type Part, World } from "./snapshot.ts";
 import { status, TestServer } from "./test-server.ts";
 
@@ -62,6 +63,39 @@ test("the snapshot holds what is watched, reduced to what is read", async () => 
   expect(snapshot.nodes[0]?.status).toEqual({ conditions: [{ type: "NetworkUnavailable", status: "False" }] });
   expect(snapshot.secrets.map(({ data }) => data)).toEqual([undefined, { password: "cHc=" }]);
   expect(snapshot.peers).toEqual([]);
+});
+
+test("of a slice's endpoints those are kept that differ in what is asked for; of a Service, what a speaker reads", async () => {
+  const ready = (address: string, nodeName: string) => ({
+    addresses: [address],
+    nodeName,
+    conditions: { ready: true },
+  });
+  const many = { "kubernetes.io/service-name": "many", "pod-template": "x" };
+  const endpoints = [ready("10.1.1.1", "n1"), ready("10.1.1.2", "n1"), ready("10.1.2.1", "n2")];
+  server.put(slices, { ...slice("many-1", many), endpoints });
+  server.put("/api/v1/services", {
+    metadata: { name: "many", namespace: "default", labels: { app: "x" }, annotations: { mine: "1" } },
+    spec: { type: "LoadBalancer", externalTrafficPolicy: "Local", ports: [{ port: 80 }], selector: { app: "x" } },
+    status: { conditions: [], loadBalancer: { ingress: [{ ip: "10.0.0.1", ipMode: "VIP" }] } },
+  });
+  world = new World({ namespace: "metallb-system", parts, changed: () => changes++, services: announcedServices });
+  follow();
+  await expect.poll(() => world.synced).toBe(true);
+  const snapshot = world.snapshot();
+  const [kept] = snapshot.endpointSlices.get("default/many") ?? [];
+  expect(kept?.endpoints).toEqual([ready("10.1.1.1", "n1"), ready("10.1.2.1", "n2")]);
+  expect(kept?.metadata.labels).toEqual({ "kubernetes.io/service-name": "many" });
+  const [service] = snapshot.services;
+  expect(service?.metadata).toEqual({
+    name: "many",
+    namespace: "default",
+    labels: { app: "x" },
+    resourceVersion: expect.any(String),
+    uid: expect.any(String),
+  });
+  expect(service?.spec).toEqual({ type: "LoadBalancer", externalTrafficPolicy: "Local" });
+  expect(service?.status).toEqual({ loadBalancer: { ingress: [{ ip: "10.0.0.1" }] } });
 });
 
 test("until every kind is listed it is not synced", async () => {

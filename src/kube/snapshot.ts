@@ -1,4 +1,4 @@
-import type { EndpointSlice } from "../api/core.ts";
+import type { EndpointSlice, Service } from "../api/core.ts";
 import { bfdProfile } from "../api/kinds/bfd-profile.ts";
 import { bgpAdvertisement } from "../api/kinds/bgp-advertisement.ts";
 import { bgpPeer } from "../api/kinds/bgp-peer.ts";
@@ -34,15 +34,19 @@ export class World {
   readonly #watched: ReturnType<typeof watchedKinds>;
   #slices: { readonly of: readonly EndpointSlice[]; readonly byService: Snapshot["endpointSlices"] } | undefined;
 
-  /** The kinds in `parts` will be watched, the others stay empty. `changed` is called after each change. */
+  /**
+   * The kinds in `parts` will be watched, the others stay empty. `changed` is called after each change. `services`: what of
+   * Services is kept; absent: all.
+   */
   constructor(options: {
     readonly namespace: string;
     readonly parts: readonly Part[];
     readonly changed: () => void;
+    readonly services?: Resource<Service>;
   }) {
     this.#namespace = options.namespace;
     this.#parts = options.parts;
-    this.#watched = watchedKinds(options.namespace, options.changed);
+    this.#watched = watchedKinds(options.namespace, options.changed, options.services ?? services);
   }
 
   /** Whether every watched kind was listed: before that, an absence means nothing. */
@@ -112,7 +116,7 @@ export class World {
   }
 }
 
-function watchedKinds(namespace: string, changed: () => void) {
+function watchedKinds(namespace: string, changed: () => void, ofServices: Resource<Service>) {
   const own = <T extends KubeObject>(resource: Resource<T>) => new Watched(resource, { namespace }, changed);
   const all = <T extends KubeObject>(resource: Resource<T>, scope: Scope = {}) => new Watched(resource, scope, changed);
   return {
@@ -122,7 +126,7 @@ function watchedKinds(namespace: string, changed: () => void) {
     l2Advertisements: own(resourceOf(l2Advertisement)),
     bfdProfiles: own(resourceOf(bfdProfile)),
     communities: own(resourceOf(community)),
-    services: all(services),
+    services: all(ofServices),
     endpointSlices: all(endpointSlices, { labelSelector: labelServiceName }),
     nodes: all(nodes),
     namespaces: all(namespaces),

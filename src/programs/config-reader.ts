@@ -1,5 +1,6 @@
 import type { Snapshot } from "../api/snapshot.ts";
 import { parseConfig } from "../config/parse.ts";
+import { sameItems } from "../std/equal.ts";
 
 type Parsed = ReturnType<typeof parseConfig>;
 
@@ -22,11 +23,13 @@ const inputs = [
  * when one of its objects has changed.
  */
 export function configReader(node: string | undefined): (snapshot: Snapshot) => Parsed {
-  let last: { readonly snapshot: Snapshot; readonly parsed: Parsed } | undefined;
+  // Not the snapshot: its Services and endpoints would stay in memory, a second world that grows old.
+  let last: { readonly from: readonly unknown[]; readonly parsed: Parsed } | undefined;
   return (snapshot) => {
-    if (last && inputs.every((part) => last?.snapshot[part] === snapshot[part])) return last.parsed;
+    const from = inputs.map((part) => snapshot[part]);
+    if (last && sameItems(last.from, from)) return last.parsed;
     const parsed = parseConfig(snapshot, { node, ...(last && { lastGood: last.parsed.config }) });
-    last = { snapshot, parsed };
+    last = { from, parsed };
     return parsed;
   };
 }

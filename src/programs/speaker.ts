@@ -1,11 +1,10 @@
 import { bgpSessionStatus } from "../api/kinds/bgp-session-status.ts";
 import { configurationState } from "../api/kinds/configuration-state.ts";
-import { serviceBgpStatus } from "../api/kinds/service-bgp-status.ts";
 import { eventSources, labelNode, speakerStateName } from "../api/names.ts";
 import { createFrrBackend } from "../backends/frr/backend.ts";
 import { KubeClient } from "../kube/client.ts";
 import { Watched } from "../kube/follow.ts";
-import { daemonSets, resourceOf } from "../kube/resource.ts";
+import { announcedServices, bgpStatuses, daemonSets, resourceOf } from "../kube/resource.ts";
 import { type Part, World } from "../kube/snapshot.ts";
 import { apiReachMetric, clientMetrics, createRegistry } from "../metrics/registry.ts";
 import { announcedMetric, announcementDurationMetric, driftMetric, frrMetrics } from "../metrics/speaker.ts";
@@ -93,18 +92,22 @@ async function speaker(): Promise<void> {
   client.reach.report(log, "everything stays announced", changed);
   const registry = createRegistry();
   const times = new AnnouncementTimes(announcementDurationMetric(registry));
-  const world = new World({ namespace, parts, changed: () => (times.received(), changed()) });
+  const heard = () => {
+    times.received();
+    changed();
+  };
+  const world = new World({ namespace, parts, changed: heard, services: announcedServices });
   const stateScope = { namespace, fieldSelector: `metadata.name=${speakerStateName(node)}` };
   const states = new Watched(resourceOf(configurationState), stateScope, changed);
   const statusScope = { namespace, labelSelector: `${labelNode}=${node}` };
-  const bgpStatuses = new Watched(resourceOf(serviceBgpStatus), statusScope, changed);
+  const ownStatuses = new Watched(bgpStatuses, statusScope, changed);
   const sessionStatuses = new Watched(resourceOf(bgpSessionStatus), statusScope, changed);
   const maker = pod.metadata.ownerReferences?.find(({ kind }) => kind === "DaemonSet");
   const makerScope = { namespace, fieldSelector: `metadata.name=${maker?.name}` };
   const makers = new Watched(daemonSets, makerScope, () => {});
   const performer = new Performer(client, [
     targetOf(resourceOf(configurationState), states.cache),
-    targetOf(resourceOf(serviceBgpStatus), bgpStatuses.cache),
+    targetOf(bgpStatuses, ownStatuses.cache),
     targetOf(resourceOf(bgpSessionStatus), sessionStatuses.cache),
   ]);
   const metrics = {
@@ -118,7 +121,7 @@ async function speaker(): Promise<void> {
   const backend = createFrrBackend({ socketDir: values["frr-socket-dir"], log: createLog(values["log-level"], "frr") });
 
   let missing: Missing = "FRR";
-  const isSynced = () => world.synced && states.cache.synced && bgpStatuses.cache.synced;
+  const isSynced = () => world.synced && states.cache.synced && ownStatuses.cache.synced;
   const context = {
     namespace,
     node,
@@ -127,7 +130,7 @@ async function speaker(): Promise<void> {
     ignoreExcludeLB: values["ignore-exclude-lb"],
     world,
     states: states.cache,
-    bgpStatuses: bgpStatuses.cache,
+    bgpStatuses: ownStatuses.cache,
     sessionStatuses: sessionStatuses.cache,
     isSynced,
     backend,
@@ -161,7 +164,7 @@ async function speaker(): Promise<void> {
     announce(context, wake, signal),
     world.follow(client, log, signal),
     states.follow(client, log, signal),
-    bgpStatuses.follow(client, log, signal),
+    ownStatuses.follow(client, log, signal),
     sessionStatuses.follow(client, log, signal),
     wakeOn(backend.changes(signal), wake),
     beat(wake, signal),

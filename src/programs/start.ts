@@ -9,6 +9,7 @@ import type { KubeClient, Place } from "../kube/client.ts";
 import { pods } from "../kube/resource.ts";
 import { type Routes, serveHttp, serveHttps } from "../runtime/http-server.ts";
 import { errorText, type Log, logLevels } from "../runtime/log.ts";
+import { sourceStack } from "../runtime/stack.ts";
 import { mountedIdentity, parseTlsPolicy, selfSignedIdentity, type TlsPolicy } from "../runtime/tls.ts";
 import type { Environment } from "./flags.ts";
 
@@ -19,14 +20,19 @@ export class StartError extends Error {
 
 /** Runs a program to its end and exits: 0 after an orderly stop, 1 with one line on stderr otherwise. */
 export async function run(program: () => Promise<void>): Promise<void> {
+  process.once("uncaughtException", fail);
   try {
     await program();
     process.exit(0);
   } catch (error) {
-    const bug = error instanceof Error && !(error instanceof StartError) ? `\n${error.stack ?? ""}` : "";
-    process.stderr.write(`${errorText(error)}${bug}\n`);
-    process.exit(1);
+    fail(error);
   }
+}
+
+function fail(error: unknown): never {
+  const bug = error instanceof Error && !(error instanceof StartError) ? `\n${sourceStack(error)}` : "";
+  process.stderr.write(`${errorText(error)}${bug}\n`);
+  process.exit(1);
 }
 
 /** A pod's service account, or the file in `KUBECONFIG` for a program that runs outside. */

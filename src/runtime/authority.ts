@@ -120,11 +120,7 @@ function fits(certificate: X509Certificate, key: string): boolean {
   }
 }
 
-/** Loaded here because it costs 16 MiB, which only the controller need pay. */
-async function library() {
-  await import("reflect-metadata");
-  return import("@peculiar/x509");
-}
+const library = () => import("./x509.ts");
 
 const newKeys = () => webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
 

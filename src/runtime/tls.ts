@@ -1,8 +1,9 @@
-import { webcrypto } from "node:crypto";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import type { SecureVersion } from "node:tls";
+import { Worker } from "node:worker_threads";
 import { err, ok, type Result } from "../std/result.ts";
 
 export interface KeyPair {
@@ -57,26 +58,12 @@ export function selfSignedIdentity(commonName: string = hostname()): TlsIdentity
   return { load: () => selfSigned(commonName) };
 }
 
+/** Made in a thread that ends: the library for certificates takes 16 MiB or more, and gives them back with its thread only. */
 async function selfSigned(commonName: string): Promise<KeyPair> {
-  // Loaded here because it costs 16 MiB, which a process with a mounted certificate need not pay.
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const now = Date.now();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      name: [{ CN: [commonName] }],
-      notBefore: new Date(now - 60_000),
-      notAfter: new Date(now + 365 * 86_400_000),
-      signingAlgorithm: algorithm,
-      keys,
-      extensions: [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: commonName }])],
-    },
-    webcrypto,
-  );
-  const key = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
-  return { cert: certificate.toString("pem"), key: x509.PemConverter.encode(key, "PRIVATE KEY") };
+  // Bundled, it lies beside the programs, and ends as they do.
+  const file = new URL(`self-signed${extname(import.meta.url)}`, import.meta.url);
+  const [pair] = await once(new Worker(file, { workerData: commonName }), "message");
+  return pair as KeyPair;
 }
 
 /** MetalLB's three TLS flags, empty for the default, as options of node:tls; or why they make no sense. */

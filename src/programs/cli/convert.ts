@@ -31,7 +31,7 @@ const headings = {
 async function run(argv: readonly string[]): Promise<number> {
   const { positionals } = parseArgs({ args: [...argv], allowPositionals: true, options: {} });
   const sources = positionals.length > 0 ? positionals : ["-"];
-  const { stringify } = await import("yaml");
+  const { stringify } = await import("../../runtime/yaml.ts");
   const conversion = joined(await Promise.all(sources.map(conversionOf)));
   const { objects, remarks } = conversion;
   for (const object of objects) process.stdout.write(`---\n${stringify(object, asAnyReader)}`);
@@ -47,7 +47,7 @@ const namespaceOf = ([first]: readonly KubeObject[]): string => first?.metadata.
 
 async function conversionOf(source: string): Promise<Conversion> {
   const content = source === "-" ? await text(process.stdin) : await readFile(source, "utf8");
-  const { parseAllDocuments } = await import("yaml");
+  const { parseAllDocuments } = await import("../../runtime/yaml.ts");
   const read = (yaml: string): Result<unknown> => {
     const [document] = parseAllDocuments(yaml);
     if (!document || !("toJS" in document)) return ok(null);

@@ -56,7 +56,7 @@ async function run(argv: readonly string[]): Promise<number> {
 
 async function objectsIn(source: string): Promise<KubeObject[]> {
   const content = source === "-" ? await text(process.stdin) : await readFile(source, "utf8");
-  const { parseAllDocuments } = await import("yaml");
+  const { parseAllDocuments } = await import("../../runtime/yaml.ts");
   return parseAllDocuments(content).flatMap((document) => {
     const [error] = document.errors;
     if (error) throw new Error(`${source}: ${error.message}`);
@@ -69,7 +69,7 @@ async function objectsIn(source: string): Promise<KubeObject[]> {
 async function trace(snapshot: Snapshot, key: string, node: string): Promise<{ page: string; announced: boolean }> {
   const service = snapshot.services.find((each) => keyOf(each) === key);
   if (service === undefined) throw new Error(`no Service ${key} among the objects`);
-  const { stringify } = await import("yaml");
+  const { stringify } = await import("../../runtime/yaml.ts");
   const yaml = (value: unknown): string => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 
   const { config, problems } = parseConfig(snapshot, { node });
