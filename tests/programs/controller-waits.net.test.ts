@@ -8,7 +8,7 @@ import { Cluster, namespace } from "./cluster.ts";
 /** A controller process: what it waits for, what ends others' waiting, and what comes too late. */
 
 const services = { group: "", resource: "services" };
-const patience = { timeout: 10_000, interval: 20 };
+const patience = { timeout: 30_000, interval: 20 };
 
 let cluster: Cluster;
 /** Each run takes ports of its own. */
