@@ -57,6 +57,8 @@ const forms = [
   "exit",
   "neighbor ADDRESS remote-as (?:NUMBER|internal|external)",
   "neighbor DEVICE interface remote-as (?:NUMBER|internal|external)",
+  "neighbor DEVICE shutdown",
+  "no neighbor DEVICE shutdown",
   "neighbor PEER local-as NUMBER no-prepend replace-as",
   "neighbor PEER ebgp-multihop 255",
   "neighbor PEER disable-connected-check",

@@ -24,7 +24,7 @@ export const addresses: readonly Scenario[] = [
     shows: "the new address in place of the old",
     manifests: [advertisement("web"), service("moving", "", asks("10.100.0.77"))],
     holds: { tor: { "10.100.0.77/32": both() } },
-    then: [
+    next: [
       {
         does: "another is asked for",
         acts: [apply(service("moving", "", asks("10.100.0.79")))],
@@ -44,7 +44,7 @@ export const addresses: readonly Scenario[] = [
       tor: { "10.100.0.77/32": both() },
       says: { "describe service late": "can't change sharing key" },
     },
-    then: [
+    next: [
       {
         does: "the first goes",
         acts: [kubectl("delete", "service", "first")],
@@ -73,7 +73,7 @@ export const addresses: readonly Scenario[] = [
       pages: ["10.100.0.80", "10.100.0.80:8080"],
       says: { [addressOf("sharing")]: "10.100.0.80", [addressOf("other")]: "10.100.0.80" },
     },
-    then: [
+    next: [
       {
         does: "one of them goes",
         acts: [kubectl("delete", "service", "sharing")],
@@ -97,7 +97,7 @@ export const addresses: readonly Scenario[] = [
     shows: "nothing of it once it is a ClusterIP",
     manifests: [advertisement("web"), service("demoted")],
     holds: { tor: { "10.100.0.0/32": both() } },
-    then: [
+    next: [
       {
         does: "another type",
         acts: [kubectl("patch", "service", "demoted", "-p", '{"spec":{"type":"ClusterIP"}}')],
@@ -114,7 +114,7 @@ export const addresses: readonly Scenario[] = [
       service("pooled", "", "annotations:\n  metallb.io/address-pool: small"),
     ],
     holds: { tor: { "10.101.0.0/32": both() } },
-    then: [
+    next: [
       {
         does: "the pool goes, and a Service comes that wants it too",
         acts: [

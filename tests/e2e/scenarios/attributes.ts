@@ -40,7 +40,7 @@ export const attributes: readonly Scenario[] = [
       service("aliased"),
     ],
     holds: { tor: { [web]: both({ large: "64512:7:8" }) } },
-    then: [
+    next: [
       {
         does: "the alias gets another value",
         acts: [
@@ -74,7 +74,7 @@ export const attributes: readonly Scenario[] = [
     shows: "the new communities in place of the old; the session stays",
     manifests: [advertisement("web", 'communities: ["64512:1"]'), service("recoloured")],
     holds: { tor: { [web]: both({ communities: "64512:1" }) } },
-    then: [
+    next: [
       {
         does: "other communities",
         acts: [apply(advertisement("web", 'communities: ["64512:2", "64512:3"]'))],
@@ -110,7 +110,7 @@ export const attributes: readonly Scenario[] = [
       },
       pages: ["10.100.0.0", "10.100.0.1"],
     },
-    then: [
+    next: [
       {
         does: "one of the Services goes: the /24 stays",
         acts: [{ kind: "kubectl", args: ["delete", "service", "aggregated"] }],
@@ -148,7 +148,7 @@ export const attributes: readonly Scenario[] = [
       spine: { [web]: both({ localPref: 250, asPath: inside }) },
       tor: { [web]: both() },
     },
-    then: [
+    next: [
       {
         does: "no wish any more",
         acts: [apply(advertisement("web", "localPref: 0"))],

@@ -42,7 +42,7 @@ export const bfd: readonly Scenario[] = [
     spine,
     manifests: [bfdProfile("fast", fast), toSpine(watched), ...announced("bfd-2")],
     holds: { sessions, bfd: bothUp({ "remote-detect-multiplier": 3 }), spine: { [web]: both() } },
-    then: [
+    next: [
       {
         does: "slower",
         acts: [apply(bfdProfile("fast", "receiveInterval: 400\ntransmitInterval: 500\ndetectMultiplier: 7"))],
@@ -78,7 +78,7 @@ export const bfd: readonly Scenario[] = [
     spine,
     manifests: [bfdProfile("fast", fast), toSpine(watched), ...announced("bfd-4")],
     holds: { sessions, bfd: bothUp({}), spine: { [web]: both() } },
-    then: [
+    next: [
       {
         does: "nothing of node1 gets to the router any more",
         acts: [
@@ -122,7 +122,7 @@ export const bfd: readonly Scenario[] = [
       spine: { [web]: both() },
       bfd: { "10.0.0.11": { status: "down" }, "10.0.0.12": { status: "down" } },
     },
-    then: [
+    next: [
       {
         does: "the router begins",
         acts: [{ kind: "spine", spine }],

@@ -11,7 +11,7 @@ export interface Scenario {
   readonly manifests: readonly string[];
   readonly holds: Expected;
   /** What happens next, one after another. */
-  readonly then?: readonly Step[];
+  readonly next?: readonly Step[];
   /** Puts right what deleting the manifests does not. */
   readonly undo?: readonly Act[];
   /** Whether it edits the objects that all scenarios share, and so ends sessions of the first router. */

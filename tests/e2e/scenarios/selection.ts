@@ -13,7 +13,7 @@ export const selection: readonly Scenario[] = [
     spine: { asn: 64514 },
     manifests: [toSpine("peerASN: 64514"), advertisement("web", "peers: [spine]"), service("chosen")],
     holds: { spine: { [web]: both() }, tor: {} },
-    then: [
+    next: [
       {
         does: "the other router in its place",
         acts: [apply(advertisement("web", "peers: [tor]"))],
@@ -27,7 +27,7 @@ export const selection: readonly Scenario[] = [
     scene: [kubectl("label", "node", "node2", "rack=a")],
     manifests: [advertisement("web", "nodeSelectors:\n  - matchLabels:\n      rack: a"), service("racked")],
     holds: { tor: { [web]: { node2: {} } }, pages: ["10.100.0.0"] },
-    then: [
+    next: [
       {
         does: "node1 gets the label",
         acts: [kubectl("label", "node", "node1", "rack=a")],
@@ -72,7 +72,7 @@ export const selection: readonly Scenario[] = [
       service("second", "", from("silver")),
     ],
     holds: { tor: { "10.101.0.0/32": both() } },
-    then: [
+    next: [
       {
         does: "the other pool gets the label",
         acts: [kubectl("label", "ipaddresspool", "silver", "-n", "metallb-system", "tier=public")],
@@ -92,7 +92,7 @@ export const selection: readonly Scenario[] = [
       tor: { [web]: both({ communities: "64512:8" }) },
       says: { "get service intern -o jsonpath={.status.loadBalancer.ingress[0].ip}": "10.100.0.1" },
     },
-    then: [
+    next: [
       {
         does: "the label moves to the other",
         acts: [kubectl("label", "service", "public", "tier-"), kubectl("label", "service", "intern", "tier=public")],
@@ -116,7 +116,7 @@ export const selection: readonly Scenario[] = [
     shows: "nothing, though the Service has its address; everything once there is an advertisement",
     manifests: [service("late")],
     holds: { tor: {}, says: { "get service late -o jsonpath={.status.loadBalancer.ingress[0].ip}": "10.100.0.0" } },
-    then: [
+    next: [
       {
         does: "one is there",
         acts: [apply(advertisement("late"))],

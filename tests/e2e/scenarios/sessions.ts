@@ -19,7 +19,7 @@ export const sessions: readonly Scenario[] = [
       spine: { [web]: both() },
       tor: { [web]: both() },
     },
-    then: [
+    next: [
       {
         does: "the BGPPeer goes",
         acts: [{ kind: "kubectl", args: ["delete", "bgppeer", "spine", "-n", "metallb-system"] }],
@@ -74,7 +74,7 @@ export const sessions: readonly Scenario[] = [
       tor: { [web]: both() },
       says: { "describe bgppeer spine -n metallb-system": "Bad Peer AS" },
     },
-    then: [
+    next: [
       {
         does: "the right number",
         acts: [apply(toSpine("peerASN: 64514"))],
@@ -120,7 +120,7 @@ export const sessions: readonly Scenario[] = [
       // Refused since the scene was set.
       hosts: { "node1: nstat -sz TcpAttemptFails": /TcpAttemptFails +[1-9]/ },
     },
-    then: [
+    next: [
       {
         does: "the router comes",
         acts: [{ kind: "spine", spine: { asn: 64514 } }],
@@ -189,7 +189,7 @@ export const sessions: readonly Scenario[] = [
       ...announced("session-15"),
     ],
     holds: { sessions: sessionsOf({}), spine: { [web]: both() } },
-    then: [
+    next: [
       {
         does: "the Secret changes, and the router knows nothing of it",
         acts: [apply(secret("spine-password", "second"))],
@@ -218,7 +218,7 @@ export const sessions: readonly Scenario[] = [
       tor: { [web]: both() },
       says: { "describe configurationstate speaker-node1 -n metallb-system": "late-password" },
     },
-    then: [
+    next: [
       {
         does: "the Secret comes",
         acts: [apply(secret("late-password", "first"))],

@@ -30,7 +30,7 @@ export const traffic: readonly Scenario[] = [
     shows: "the address from node1, where the pod is; from node2 once a pod is there alone",
     manifests: [advertisement("web"), pods("own", onlyOn("node1")), service("local", `${local}\n${own}`)],
     holds: { tor: { [web]: { node1: {} } }, pages: ["10.100.0.0"] },
-    then: [
+    next: [
       {
         does: "the pod moves to node2",
         acts: [apply(pods("own", onlyOn("node2")))],
@@ -49,7 +49,7 @@ export const traffic: readonly Scenario[] = [
     shows: "nothing without pods; the address again with one",
     manifests: [advertisement("web"), pods("own"), service("lonely", own)],
     holds: { tor: { [web]: both() } },
-    then: [
+    next: [
       {
         does: "no pods",
         acts: [kubectl("scale", "deployment/own", "--replicas=0")],
@@ -84,7 +84,7 @@ export const traffic: readonly Scenario[] = [
       tor: {},
       says: { "get pods -l app=own": "0/1 Running" },
     },
-    then: [
+    next: [
       {
         does: "the probe succeeds",
         acts: [kubectl("exec", "deployment/own", "--", "touch", "/tmp/ready")],
@@ -106,7 +106,7 @@ export const traffic: readonly Scenario[] = [
       slice("10.244.1.200", "node1", "{ready: true, serving: true, terminating: false}"),
     ],
     holds: { tor: { [web]: { node1: {} } } },
-    then: [
+    next: [
       {
         does: "it begins to drain, and a ready one is on node2",
         acts: [
@@ -134,7 +134,7 @@ export const traffic: readonly Scenario[] = [
     shows: "the address from node2 alone while node1 has the label",
     manifests: [advertisement("web"), service("excluded")],
     holds: { tor: { [web]: both() } },
-    then: [
+    next: [
       {
         does: "the label comes",
         acts: [kubectl("label", "node", "node1", `${excluded}=`)],
@@ -153,7 +153,7 @@ export const traffic: readonly Scenario[] = [
     shows: "the address from node1 alone while node2's condition NetworkUnavailable is True",
     manifests: [advertisement("web"), service("cut")],
     holds: { tor: { [web]: both() } },
-    then: [
+    next: [
       {
         does: "the network is gone",
         acts: [networkUnavailable("True")],

@@ -62,7 +62,7 @@ export class World implements AsyncDisposable {
       for (const act of scenario.scene ?? []) await this.#do(act);
       await this.#do(apply(...scenario.manifests));
       await this.#holds(scenario.holds);
-      for (const { acts, holds } of scenario.then ?? []) {
+      for (const { acts, holds } of scenario.next ?? []) {
         for (const act of acts) await this.#do(act);
         await this.#holds(holds);
       }
