@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Announcement } from "../announce/announcement.ts";
+import type { Announcement, Offer } from "../announce/announcement.ts";
 import type { BgpObserved } from "../announce/desired.ts";
 import { apiVersionOf } from "../api/kind.ts";
 import { type ServiceBgpStatus, serviceBgpStatus } from "../api/kinds/service-bgp-status.ts";
@@ -7,8 +7,7 @@ import { bgpStatusNamePrefix, labelNode, labelStatusServiceName, labelStatusServ
 import { type OwnerReference, refOf } from "../api/object.ts";
 import type { Peer } from "../config/config.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { deepEqual } from "../std/equal.ts";
-import { compareText, ordered } from "../std/order.ts";
+import { ordered } from "../std/order.ts";
 import type { Write } from "./write.ts";
 
 interface ServiceBgpInput {
@@ -41,33 +40,49 @@ interface Wanted {
  * @see MetalLB internal/k8s/controllers/bgp_status_controller.go
  */
 export function* serviceBgpWrites(input: ServiceBgpInput): Generator<Write, void> {
+  const { node, announcements } = input;
   const told = toldTo(input.peers, input.observed);
-  const missing = new Map(input.announcements.map((announcement) => [announcement.key, announcement]));
+  const places = placesOf(announcements);
+  const hasObject = new Uint8Array(announcements.length);
   for (const object of ordered(input.existing, ({ metadata }) => metadata.name)) {
-    const key = serviceOf(object);
-    const announcement = missing.get(key);
-    const status = announcement && wantedStatus(input.node, announcement, told);
-    // Deleted from the map, too, so that of two objects for one Service only the first stays.
-    missing.delete(key);
+    const place = places.get(serviceOf(object));
+    // Of two objects for one Service only the first stays.
+    const announcement = place === undefined || hasObject[place] ? undefined : announcements[place];
+    if (place !== undefined) hasObject[place] = 1;
+    if (announcement && isRight(object.status, node, announcement, told)) continue;
+    const status = announcement && wantedStatus(node, announcement, told);
     if (status === undefined) yield { kind: "delete", object: refOf(object) };
-    else if (!isSame(object.status, status)) {
-      yield { kind: "patch-status", object: refOf(object), body: { status } };
-    }
+    else yield { kind: "patch-status", object: refOf(object), body: { status } };
   }
-  for (const announcement of missing.values()) {
-    const status = wantedStatus(input.node, announcement, told);
+  for (const [place, announcement] of announcements.entries()) {
+    const status = hasObject[place] ? undefined : wantedStatus(node, announcement, told);
     if (status) yield creation(input, status);
   }
 }
 
-function isSame(status: ServiceBgpStatus["status"], wanted: Wanted): boolean {
-  return (
-    status?.node === wanted.node &&
-    status.serviceName === wanted.serviceName &&
-    status.serviceNamespace === wanted.serviceNamespace &&
-    deepEqual(status.peers, wanted.peers)
-  );
+/** Whether an object says what `wantedStatus` would. Ten thousand are compared in a turn, and nothing is built for that. */
+function isRight(
+  status: ServiceBgpStatus["status"],
+  node: string,
+  { service, decision }: Announcement,
+  told: ToldTo,
+): boolean {
+  if (decision.kind !== "announced" || status?.node !== node) return false;
+  if (status.serviceName !== service.name || status.serviceNamespace !== (service.namespace ?? "")) return false;
+  const { peers = [] } = status;
+  let count = 0;
+  for (const offer of decision.offers) if (isTold(offer, told) && offer.peer !== peers[count++]) return false;
+  return count > 0 && count === peers.length;
 }
+
+/** Where each Service's announcement is. A list of announcements mostly is the one of the turn before. */
+function placesOf(announcements: readonly Announcement[]): ReadonlyMap<string, number> {
+  const known = places.get(announcements) ?? new Map(announcements.map(({ key }, place) => [key, place]));
+  places.set(announcements, known);
+  return known;
+}
+
+const places = new WeakMap<readonly Announcement[], ReadonlyMap<string, number>>();
 
 /** `namespace/name` of the Service that a status object is for; its status may not have been written yet. */
 export const serviceOf = ({ metadata: { labels = {} } }: ServiceBgpStatus): string =>
@@ -77,15 +92,16 @@ type ToldTo = ReadonlyMap<string, ReadonlySet<Prefix>>;
 
 function wantedStatus(node: string, { service, decision }: Announcement, told: ToldTo): Wanted | undefined {
   if (decision.kind !== "announced") return undefined;
-  const peers: string[] = [];
-  for (const offer of decision.offers) {
-    if (offer.kind !== "offered") continue;
-    const sent = told.get(offer.peer);
-    if (sent && offer.prefixes.some((prefix) => sent.has(prefix))) peers.push(offer.peer);
-  }
+  // Offers are sorted by peer.
+  const peers = decision.offers.filter((offer) => isTold(offer, told)).map(({ peer }) => peer);
   if (peers.length === 0) return undefined;
   const { name: serviceName, namespace: serviceNamespace = "" } = service;
-  return { node, serviceName, serviceNamespace, peers: peers.sort(compareText) };
+  return { node, serviceName, serviceNamespace, peers };
+}
+
+function isTold(offer: Offer, told: ToldTo): boolean {
+  const sent = offer.kind === "offered" ? told.get(offer.peer) : undefined;
+  return offer.kind === "offered" && sent !== undefined && offer.prefixes.some((prefix) => sent.has(prefix));
 }
 
 /** What each peer really has been sent. */
