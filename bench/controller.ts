@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { AccessRequest } from "../lab/control-plane/api/hooks.ts";
 import { eventually } from "../tests/network/network.ts";
 import { Cluster } from "../tests/programs/cluster.ts";
-import { memoryOf, type Running, startAsInImage } from "../tests/programs/image.ts";
+import { useOf, type Running, startAsInImage } from "../tests/programs/image.ts";
 import type { Row } from "./bench.ts";
 
 /** What a controller process costs with many Services, and what it asks of the API server. */
@@ -34,7 +34,7 @@ async function allNew(cluster: Cluster, requests: AccessRequest[]): Promise<read
     300_000,
   );
   const value = performance.now() - began;
-  const { rss, anonymous } = memoryOf(controller.pid);
+  const { rss, anonymous } = useOf(controller.pid);
   const what = `controller: ${count} new Services`;
   const patches = writesIn(requests, ["services"]).length;
   return [
@@ -54,7 +54,7 @@ async function start(cluster: Cluster, requests: AccessRequest[]): Promise<reado
   const value = performance.now() - began;
   // What it thinks that it has to write, it has written by then.
   await wait(3_000);
-  const { rss, anonymous } = memoryOf(controller.pid);
+  const { rss, anonymous } = useOf(controller.pid);
   const what = `controller: a start with ${count} Services that have addresses`;
   const pages = requests.filter(({ verb, resource }) => verb === "list" && resource === "services").length;
   return [

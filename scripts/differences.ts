@@ -42,6 +42,6 @@ const untilTag = (words: string): string => (words.split(/ ¶ |(?: ¶)? ?@see /)
 const firstSentence = (text: string): string => /^.*?[.;](?= |$)/.exec(text)?.[0].replace(/;$/, ".") ?? text;
 
 const subjectOf = (code: string): string =>
-  /^\s*(?:export )?(?:default )?(?:async )?(?:const|function|class|interface|type)\s+(\w+)/.exec(code)?.[1] ??
+  /^\s*(?:export )?(?:default )?(?:async )?(?:const|function\*?|class|interface|type)\s+(\w+)/.exec(code)?.[1] ??
   /^\s*(?:readonly |async |get |[#"])*([\w-]+)/.exec(code)?.[1] ??
   "";

@@ -267,6 +267,8 @@ class StaleSocket extends Error {
 function tlsAgent(access: Access): HttpsAgent {
   return new HttpsAgent({
     keepAlive: true,
+    // A start opens one for each write at a time, of 100 KiB; afterwards writes are rare.
+    maxFreeSockets: 4,
     ...(access.ca !== undefined && { ca: access.ca }),
     ...(access.cert !== undefined && { cert: access.cert }),
     ...(access.key !== undefined && { key: access.key }),

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildPrograms } from "../../scripts/build.ts";
+import { buildPrograms, nodeFlags } from "../../scripts/build.ts";
 import { type Cluster, namespace } from "./cluster.ts";
 
 /** A program bundled and started as in its image. */
@@ -18,19 +18,15 @@ export async function startAsInImage(
 ): Promise<Running> {
   const programs = join(cluster.directory, "programs");
   await buildPrograms(programs);
-  const child = spawn(
-    process.execPath,
-    ["--max-semi-space-size=1", "--enable-source-maps", join(programs, `${name}.mjs`), ...args],
-    {
-      env: {
-        KUBECONFIG: join(cluster.directory, "kubeconfig"),
-        METALLB_BGP_TYPE: "frr",
-        METALLB_NAMESPACE: namespace,
-        ...env,
-      },
-      stdio: "ignore",
+  const child = spawn(process.execPath, [...nodeFlags, join(programs, `${name}.mjs`), ...args], {
+    env: {
+      KUBECONFIG: join(cluster.directory, "kubeconfig"),
+      METALLB_BGP_TYPE: "frr",
+      METALLB_NAMESPACE: namespace,
+      ...env,
     },
-  );
+    stdio: "ignore",
+  });
   const ended = new Promise((resolve) => child.once("close", resolve));
   if (child.pid === undefined) throw new Error(`the ${name} does not start`);
   return {
@@ -42,9 +38,21 @@ export async function startAsInImage(
   };
 }
 
-/** In MiB: all that is resident, and what of it no other process could share. */
-export function memoryOf(pid: number): { readonly rss: number; readonly anonymous: number } {
+/** What a process uses: memory in MiB, and processor time since its start. */
+export interface Use {
+  readonly rss: number;
+  /** What of it no other process could share. */
+  readonly anonymous: number;
+  /** The most that ever was resident. */
+  readonly peak: number;
+  readonly cpuSeconds: number;
+}
+
+/** @see proc(5): /proc/pid/status, and /proc/pid/stat with utime and stime in hundredths of a second */
+export function useOf(pid: number): Use {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const mib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) / 1024;
-  return { rss: mib("VmRSS"), anonymous: mib("RssAnon") };
+  const times = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ").slice(11, 13) ?? [];
+  const cpuSeconds = times.reduce((sum, hundredths) => sum + Number(hundredths) / 100, 0);
+  return { rss: mib("VmRSS"), anonymous: mib("RssAnon"), peak: mib("VmHWM"), cpuSeconds };
 }
