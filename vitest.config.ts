@@ -19,6 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "net",
+          globalSetup: ["tests/network/run.ts"],
           include: ["{src,lab,tests}/**/*.net.test.ts"],
           exclude: ["node_modules/**"],
           testTimeout: 120_000,

@@ -1,6 +1,7 @@
 import { globSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
+import begin from "../tests/network/run.ts";
 import type { Row, Rows } from "./bench.ts";
 
 /**
@@ -19,9 +20,14 @@ const files = globSync("*.ts", { cwd: import.meta.dirname })
   .sort();
 
 const rows: Row[] = [];
-for (const file of files) {
-  const bench = (await import(join(import.meta.dirname, file))) as { readonly rows: Rows };
-  rows.push(...(await bench.rows()));
+const end = begin();
+try {
+  for (const file of files) {
+    const bench = (await import(join(import.meta.dirname, file))) as { readonly rows: Rows };
+    rows.push(...(await bench.rows()));
+  }
+} finally {
+  end();
 }
 print(["", "measured", "against", "ratio", "budget"], rows.map(cells));
 await save();

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { type LabProcess, startProcess } from "../../lab/processes.ts";
+import { netnsOf } from "./run.ts";
 
 /**
  * One node and some routers, each on a wire of its own, in namespaces.
@@ -20,7 +21,7 @@ export class Network implements AsyncDisposable {
 
   /** `prefix` begins the names of the namespaces. */
   constructor(prefix: string, routers: number) {
-    this.#prefix = `${prefix}${process.pid}-`;
+    this.#prefix = prefix;
     chmodSync(this.directory, 0o755);
     try {
       this.#addNamespace("node");
@@ -32,7 +33,7 @@ export class Network implements AsyncDisposable {
   }
 
   netns(host: string): string {
-    return `${this.#prefix}${host}`;
+    return netnsOf(`${this.#prefix}${host}`);
   }
 
   /** A directory of the host's own. */

@@ -21,6 +21,9 @@ export const namespace = "metallb-system";
 const metallb = (resource: string): ResourceId => ({ group: "metallb.io", resource });
 const core = (resource: string): ResourceId => ({ group: "", resource });
 
+/** Arguments of setpriv: what it runs ends when we do, however that is. */
+export const withParent = ["--pdeathsig", "KILL", "--"];
+
 export interface Program {
   readonly process: ChildProcess;
   /** Its log so far. */
@@ -152,7 +155,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Starts `src/programs/NAME.ts`. */
   run(name: "controller" | "speaker", args: readonly string[], env: Readonly<Record<string, string>>): Program {
-    const child = spawn(process.execPath, [`src/programs/${name}.ts`, ...args], {
+    const child = spawn("setpriv", [...withParent, process.execPath, `src/programs/${name}.ts`, ...args], {
       env: {
         PATH: process.env["PATH"],
         KUBECONFIG: join(this.directory, "kubeconfig"),

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildPrograms, nodeFlags } from "../../scripts/build.ts";
-import { type Cluster, namespace } from "./cluster.ts";
+import { type Cluster, namespace, withParent } from "./cluster.ts";
 
 /** A program bundled and started as in its image. */
 export interface Running extends AsyncDisposable {
@@ -18,7 +18,8 @@ export async function startAsInImage(
 ): Promise<Running> {
   const programs = join(cluster.directory, "programs");
   await buildPrograms(programs);
-  const child = spawn(process.execPath, [...nodeFlags, join(programs, `${name}.mjs`), ...args], {
+  const command = [process.execPath, ...nodeFlags, join(programs, `${name}.mjs`), ...args];
+  const child = spawn("setpriv", [...withParent, ...command], {
     env: {
       KUBECONFIG: join(cluster.directory, "kubeconfig"),
       METALLB_BGP_TYPE: "frr",

@@ -44,7 +44,9 @@ export class Rig implements AsyncDisposable {
 
   private constructor(generation: Generation) {
     this.#generations = { node: generation, router: ownGeneration };
-    this.#names = { node: `vt-n${process.pid}`, router: `vt-r${process.pid}` };
+    // As tests/network/run.ts has it, which removes them when this process is killed.
+    const run = `${process.env["TEST_RUN"]}-${process.pid}`;
+    this.#names = { node: `${run}-node`, router: `${run}-router` };
     const { node, router } = this.#names;
     for (const name of [node, router]) ip("netns", "add", name);
     ip("link", "add", "eth0", "netns", node, "type", "veth", "peer", "name", "eth0", "netns", router);
