@@ -9,6 +9,7 @@ export interface Change {
 
 /** What two turns have decided differently. Both lists are sorted by key; what is the same object has not changed. */
 export function changesBetween(before: readonly Announcement[], after: readonly Announcement[]): readonly Change[] {
+  if (before === after) return [];
   const changes: Change[] = [];
   let [i, j] = [0, 0];
   while (i < before.length || j < after.length) {
