@@ -47,10 +47,12 @@ export class Decider {
   /** In the snapshot's order. */
   #entries: readonly Entry[] = [];
   #slices: DecideInput["snapshot"]["endpointSlices"] | undefined;
+  #of: (Pick<DecideInput, "lbClass"> & { readonly view: View; readonly services: readonly Service[] }) | undefined;
   #last: Decision | undefined;
 
   decide(input: DecideInput): Decision {
     const view = this.#viewFor(input);
+    if (this.#last && this.#isOf(view, input)) return this.#last;
     const services = input.snapshot.services.filter(({ spec }) => (spec.loadBalancerClass ?? "") === input.lbClass);
     const before = matching(this.#entries, services);
     const isSameMap = this.#slices === input.snapshot.endpointSlices;
@@ -63,8 +65,16 @@ export class Decider {
     });
     for (const { offered } of before.rest()) if (offered) view.offers.remove(offered);
     this.#entries = entries;
+    this.#of = { view, lbClass: input.lbClass, services: input.snapshot.services };
     this.#last = decisionOf(view, entries, this.#last);
     return this.#last;
+  }
+
+  /** Whether the last answer was made of the very same objects: many turns are about something else. */
+  #isOf(view: View, { lbClass, snapshot }: DecideInput): boolean {
+    const { view: lastView, lbClass: lastClass, services } = this.#of ?? {};
+    const isSame = view === lastView && lbClass === lastClass && snapshot.services === services;
+    return isSame && snapshot.endpointSlices === this.#slices;
   }
 
   /** Another configuration, or a node in another state, is a new beginning. */

@@ -111,3 +111,18 @@ test("one Service among others: what does not change is the same object as befor
   expect(pathsOf(before)).toHaveLength(2);
   expect(pathsOf(after).filter((path) => pathsOf(before).includes(path))).toHaveLength(2);
 });
+
+test("a turn about something else gets the very same answer; another class does not", () => {
+  const world = configs[0] as Config;
+  const decider = new Decider();
+  const input = {
+    config: world,
+    snapshot: snapshot([service("web")]),
+    node: "n1",
+    ignoreExcludeLB: false,
+    lbClass: "",
+  };
+  const first = decider.decide(input);
+  expect(decider.decide({ ...input, snapshot: { ...input.snapshot } })).toBe(first);
+  expect(decider.decide({ ...input, lbClass: "other" })).toEqual(decide({ ...input, lbClass: "other" }));
+});
