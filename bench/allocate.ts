@@ -21,7 +21,7 @@ export function rows(): readonly Row[] {
     ...growthOf("one sharing key, one port", "used", sizes, inUse(sharing(0))),
     ...growthOf("one sharing key, ports of their own", "used", sizes, inUse(sharing)),
     ...growthOf("the last of many pools has room", "pools", sizes.slice(0, -1), lastPool),
-    ...growthOf("a namespace for each pool", "pools", sizes.slice(0, -1), ownNamespace),
+    ...growthOf("a namespace for each pool", "pools", sizes.slice(0, -2), ownNamespace),
     ...growthOf("nothing to be had, and why", "pools", sizes.slice(0, -2), nothing),
     ...wholeCluster(),
     ...simulated(),

@@ -61,7 +61,16 @@ export class Access {
     const own = [...(this.#of.get(service.metadata.namespace ?? "") ?? [])].filter(({ pool }) => pool.autoAssign);
     const pinned = [...this.#open, ...own].filter((space) => admitsLabels(space, service)).sort(byRank);
     const general = this.#general;
-    const made = { pinned: new Candidates(pinned), general, all: new Candidates([...pinned, ...general.spaces]) };
+    let all: Candidates | undefined;
+    const made: Offer = {
+      pinned: new Candidates(pinned),
+      general,
+      // Only Services of two families ask for it, and it is as long as there are pools.
+      get all() {
+        all ??= new Candidates([...pinned, ...general.spaces]);
+        return all;
+      },
+    };
     this.#offers.set(kind, made);
     return made;
   }

@@ -27,9 +27,14 @@ interface Place {
   readonly slot: bigint;
 }
 
+/** An address of a pool, and who has it. */
+interface Spot {
+  readonly place: Place;
+  use: Use | undefined;
+}
+
 /** One address in use. */
 interface Use {
-  readonly place: Place;
   readonly first: Claim;
   /** Absent for a holder that shares with nobody. */
   readonly crowd: Crowd | undefined;
@@ -60,9 +65,9 @@ export class Ledger {
   /** In the order of the pools given, which is their rank. */
   readonly spaces: readonly PoolSpace[];
   readonly #index: RangeMap<Stretch>;
-  /** Where addresses lie that were asked for before: reading an IPv6 address costs more than all the rest. */
-  readonly #places = new Map<Address, Place | undefined>();
-  readonly #uses = new Map<Address, Use>();
+  /** Addresses that were asked for before: reading an IPv6 address costs more than all the rest. */
+  readonly #spots = new Map<Address, Spot | undefined>();
+  #inUse = 0;
   /** Addresses held with a sharing text. */
   readonly #shared = new Map<string, { readonly [family in Family]: Commons }>();
   readonly #accounts = new Map<string, Account>();
@@ -79,7 +84,7 @@ export class Ledger {
 
   /** The pool that can give out `address`. */
   spaceOf(address: Address): PoolSpace | undefined {
-    return this.#placeOf(address)?.space;
+    return this.#spotOf(address)?.place.space;
   }
 
   /** What a Service holds, in its order; empty when nothing. */
@@ -93,7 +98,7 @@ export class Ledger {
    * @see MetalLB internal/allocator/allocator.go, checkSharing
    */
   conflict(claim: Claim, address: Address): string | undefined {
-    const use = this.#uses.get(address);
+    const use = this.#spotOf(address)?.use;
     if (use === undefined) return undefined;
     const { first, crowd } = use;
     if (first.key === claim.key && (crowd === undefined || crowd.holders.size === 1)) return undefined;
@@ -129,7 +134,7 @@ export class Ledger {
   #own(family: Family, claim: Claim): readonly { readonly address: Address; readonly place: Place }[] {
     const { addresses, reserved } = this.#accountOf(claim.key);
     return [...addresses, ...reserved].flatMap((address) => {
-      const place = familyOf(address) === family ? this.#placeOf(address) : undefined;
+      const place = familyOf(address) === family ? this.#spotOf(address)?.place : undefined;
       return place === undefined || this.conflict(claim, address) !== undefined ? [] : [{ address, place }];
     });
   }
@@ -145,7 +150,7 @@ export class Ledger {
 
   #addressAt(place: Place, family: Family): Address {
     const address = place.space.addressAt(family, place.slot);
-    this.#places.set(address, place);
+    if (!this.#spots.has(address)) this.#spots.set(address, { place, use: undefined });
     return address;
   }
 
@@ -167,7 +172,7 @@ export class Ledger {
 
   /** How many addresses are in use. */
   get inUse(): number {
-    return this.#uses.size;
+    return this.#inUse;
   }
 
   /** Counters of each pool, by name. */
@@ -183,20 +188,28 @@ export class Ledger {
     return this.#accounts.get(key) ?? empty;
   }
 
-  #placeOf(address: Address): Place | undefined {
-    if (!this.#places.has(address)) this.#places.set(address, this.#find(address));
-    return this.#places.get(address);
+  #spotOf(address: Address): Spot | undefined {
+    const known = this.#spots.get(address);
+    if (known !== undefined || this.#spots.has(address)) return known;
+    const found = this.#find(address);
+    this.#spots.set(address, found);
+    return found;
   }
 
-  #find(address: Address): Place | undefined {
+  #find(address: Address): Spot | undefined {
     const bits = bitsOf(address);
     const stretch = this.#index.find(familyOf(address), bits);
     const slot = stretch?.space.slotOf(stretch, bits);
-    return stretch === undefined || slot === undefined ? undefined : { space: stretch.space, slot };
+    return stretch === undefined || slot === undefined
+      ? undefined
+      : { place: { space: stretch.space, slot }, use: undefined };
   }
 
   #take(claim: Claim, address: Address): void {
-    const { crowd, place } = this.#uses.get(address) ?? this.#open(claim, address);
+    const spot = this.#spotOf(address);
+    if (spot === undefined) throw new Error(`bug: ${address} is in no pool`);
+    const { place } = spot;
+    const { crowd } = (spot.use ??= this.#open(claim, address, place));
     if (crowd === undefined) return;
     crowd.holders.add(claim.key);
     for (const port of claim.ports) crowd.ports.set(port, claim.key);
@@ -211,14 +224,11 @@ export class Ledger {
     return made;
   }
 
-  #open(claim: Claim, address: Address): Use {
-    const place = this.#placeOf(address);
-    if (place === undefined) throw new Error(`bug: ${address} is in no pool`);
-    place.space.taken[familyOf(address)].add(place.slot);
+  #open(claim: Claim, address: Address, { space, slot }: Place): Use {
+    space.taken[familyOf(address)].add(slot);
+    this.#inUse++;
     const crowd = claim.sharing === "" ? undefined : { holders: new Set<string>(), ports: new Map<string, string>() };
-    const use: Use = { place, first: claim, crowd };
-    this.#uses.set(address, use);
-    return use;
+    return { first: claim, crowd };
   }
 }
 
