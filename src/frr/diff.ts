@@ -117,6 +117,7 @@ function bgpdSteps(from: Tree, to: Tree): Step[] {
   });
   const [nowPlain, nextPlain] = [plainOf(kept), plainOf(wanted)];
   return [
+    ...replaced.flatMap((line) => goodbyes(line, running, wanted)),
     lines("bgpd", [], replaced.map(removalOf)),
     ...changes.flatMap(({ withdrawals }) => withdrawals),
     lines("bgpd", [], added(nowPlain, nextPlain)),
@@ -124,6 +125,7 @@ function bgpdSteps(from: Tree, to: Tree): Step[] {
     ...changes.flatMap(({ prefixes }) => prefixes),
     ...changes.flatMap(({ neighbors }) => neighbors),
     ...changes.flatMap(({ removals }) => removals),
+    ...goneRouters(kept, wanted).flatMap((line) => goodbyes(line, kept, wanted)),
     lines("bgpd", [], goneRouters(kept, wanted).map(removalOf)),
     lines("bgpd", [], goneRouteMaps(kept, wanted).map(removalOf)),
     lines("bgpd", [], removed(nowPlain, nextPlain)),
@@ -142,6 +144,23 @@ function replacedRouters(running: Block, wanted: Block): string[] {
 
 const goneRouters = (running: Block, wanted: Block): string[] =>
   [...running.keys()].filter((line) => readRouterLine(line) && !wanted.has(line));
+
+/**
+ * Before a router goes, the neighbors that go with it for good: bgpd tells each that it is taken away (Cease), at which the routes leave. Of
+ * a router that goes whole a session with graceful restart is not told, and its routes stay for the restart time (seen on FRR 8.4 and 10.3).
+ */
+function goodbyes(line: string, running: Block, wanted: Block): Step[] {
+  const next = [...wanted].find(([other]) => readRouterLine(other)?.vrf === readRouterLine(line)?.vrf)?.[1];
+  const stay = partsOf(next ?? emptyBlock).neighbors;
+  const gone = [...partsOf(running.get(line) ?? emptyBlock).neighbors.keys()].filter((neighbor) => !stay.has(neighbor));
+  return [
+    lines(
+      "bgpd",
+      [line],
+      gone.map((neighbor) => `no neighbor ${neighbor}`),
+    ),
+  ];
+}
 
 const goneRouteMaps = (running: Block, wanted: Block): string[] =>
   [...running.keys()].filter((line) => isRouteMap(line) && !wanted.has(line));

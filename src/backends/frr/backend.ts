@@ -1,4 +1,5 @@
 import { exhaustive } from "../../std/exhaustive.ts";
+import { omit } from "../../std/omit.ts";
 import type { BgpDesired, BgpObserved } from "../../announce/desired.ts";
 import type { DaemonNews } from "../../announce/news.ts";
 import type { Refusal } from "../../announce/refusal.ts";
@@ -146,7 +147,8 @@ class FrrDriver implements FrrBackend {
    */
   async #takeAll(desired: BgpDesired, turn: Turn, signal: AbortSignal): Promise<Tree> {
     for (;;) {
-      const { wanted, steps, standing } = plan(desired, this.#tree(), this.#refused);
+      const attainable = isLost(turn.failures.get("bfdd")) ? withoutBfd(desired) : desired;
+      const { wanted, steps, standing } = plan(attainable, this.#tree(), this.#refused);
       this.#refused = standing;
       const found = await this.#takeUntilRefused(steps, turn, signal);
       if (found.length === 0) return wanted;
@@ -365,6 +367,20 @@ const daemonOf = (step: Step): DaemonName => (step.kind === "settle" ? "bgpd" : 
 
 const isLost = (errors: readonly VtyError[] | undefined): boolean =>
   errors?.some(({ code }) => code !== "refused") ?? false;
+
+/**
+ * What can be had while bfdd is away: sessions that nothing watches over but their hold time.
+ *
+ * Bgpd itself would end them when bfdd comes back, whose BFD sessions begin with being down (RFC 5880 §6.8.1; FRR bgpd/bgp_bfd.c,
+ * bfd_session_status_update). Put on again they are new to bgpd, which waits for them to come up.
+ */
+const withoutBfd = ({ routers }: BgpDesired): BgpDesired => ({
+  routers: routers.map((router) => ({
+    ...router,
+    peers: router.peers.map(({ peer, paths }) => ({ peer: omit(peer, ["bfdProfile"]), paths })),
+  })),
+  bfdProfiles: [],
+});
 
 /** The prefix that a command sets or removes. */
 const networkOf = (line: string): string | undefined => /^(?:no )?network (\S+)/.exec(line)?.[1];

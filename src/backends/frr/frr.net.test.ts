@@ -124,6 +124,13 @@ describe.each(generations)("FRR $release", (generation) => {
     });
   });
 
+  test("the last peer goes: its router keeps no route for a graceful restart", async () => {
+    await backend.apply(announcing(numbered(3)), patience);
+    await eventually("the routes are there", async () => (await rig.routes()).length === 3);
+    await backend.apply(desiredOf([]), patience);
+    await eventually("the routes are gone", async () => (await rig.routes()).length === 0, 5_000);
+  });
+
   test("bgpd is killed: no route leaves the router, and a person does nothing", async () => {
     const desired = announcing(numbered(500));
     await backend.apply(desired, patience);

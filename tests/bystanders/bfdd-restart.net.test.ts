@@ -1,0 +1,110 @@
+import { execFileSync } from "node:child_process";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Snapshot } from "../../src/api/snapshot.ts";
+import { Announcing, servicesFrom, worldWith } from "../network/announcing.ts";
+import { configureRouter, Frr } from "../network/frr.ts";
+import { LostRoutes } from "../network/lost-routes.ts";
+import { eventually, Network } from "../network/network.ts";
+import { Recorder } from "../network/recorder.ts";
+import { bfdProfile, bgpAdvertisement, peer, pool } from "../objects.ts";
+
+/**
+ * What a router can do for routes that BFD watches over while bfdd restarts, and what that costs it: the first router has
+ * `bfd check-control-plane-failure` (RFC 5882 §4.3.2), the second plain `bfd`. Both sessions restart gracefully.
+ */
+
+const first = "10.0.1.2";
+const second = "10.0.2.2";
+const held = new AsyncDisposableStack();
+let network: Network;
+let node: Frr;
+let routers: readonly [Frr, Frr];
+let recorders: readonly [Recorder, Recorder];
+let announcing: Announcing;
+
+const services = servicesFrom("web", "10.100.0.0", 20);
+const peerOf = (name: string, peerAddress: string) =>
+  peer(name, { peerAddress, connectTime: "1s", bfdProfile: "fast", enableGracefulRestart: true });
+const world: Snapshot = worldWith(services, {
+  pools: [pool("all", { addresses: ["10.100.0.0/16"] })],
+  bgpAdvertisements: [bgpAdvertisement("all")],
+  peers: [peerOf("first", "10.0.1.1"), peerOf("second", "10.0.2.1")],
+  bfdProfiles: [bfdProfile("fast", { receiveInterval: 300, transmitInterval: 300 })],
+});
+
+beforeAll(async () => {
+  network = held.use(new Network("bf-", 2));
+  const [frr, one, two] = await Promise.all([
+    Frr.start(network, "node"),
+    Frr.start(network, "router1"),
+    Frr.start(network, "router2"),
+  ]);
+  node = frr;
+  routers = [one, two];
+  await configureRouter(one, [{ address: first, families: ["ipv4"] }], {
+    lines: [`neighbor ${first} bfd`, `neighbor ${first} bfd check-control-plane-failure`],
+  });
+  await configureRouter(two, [{ address: second, families: ["ipv4"] }], { lines: [`neighbor ${second} bfd`] });
+  recorders = [new Recorder(one), new Recorder(two)];
+  announcing = held.use(new Announcing(node.socketDir));
+  await announcing.apply(world);
+  await isWhole();
+});
+afterAll(async () => {
+  await held.disposeAsync();
+});
+
+async function isWhole(): Promise<void> {
+  await eventually("BFD is up, and all routes are there", async () => {
+    const { sessions } = await announcing.backend.observe(AbortSignal.timeout(20_000));
+    const counts = await Promise.all(routers.map((router) => router.routes()));
+    return sessions.filter(({ bfd }) => bfd === "up").length === 2 && counts.every(({ length }) => length === 20);
+  });
+}
+
+/** A router looks at the control plane once the session has settled: when it has sent its End-of-RIB, a second after the start. */
+async function isSettled(router: Frr, neighbor: string): Promise<void> {
+  await eventually("the session has settled", async () => {
+    const shown = (await router.json("bgpd", `show bgp neighbors ${neighbor} json`))[neighbor];
+    const { gracefulRestartInfo } = shown as { readonly gracefulRestartInfo: { readonly endOfRibSend: object } };
+    return Object.keys(gracefulRestartInfo.endOfRibSend).length > 0;
+  });
+}
+
+const bfdAt = async (router: Frr): Promise<string> => {
+  const peers = JSON.parse(await router.vty("bfdd", "show bfd peers json")) as { readonly status: string }[];
+  return peers[0]?.status ?? "none";
+};
+
+test("bfdd killed: the router that looks at the control plane keeps session and routes, the other does not", async () => {
+  await isSettled(routers[0], first);
+  for (const recorder of recorders) recorder.restart();
+  await using lost = LostRoutes.watch([network.netns("router1")]);
+  await announcing.keeping(world, async () => {
+    await node.kill("bfdd");
+    await eventually("the first router's BFD is down", async () => (await bfdAt(routers[0])) === "down");
+    await node.startDaemon("bfdd");
+    await eventually("the second's session ends", () => recorders[1].told(second).downs === 1);
+    await eventually("the second's table is whole again", () => recorders[1].ended(1));
+    await isWhole();
+  });
+  expect(recorders[0].told(first)).toEqual({ announced: [], withdrawn: [], downs: 0 });
+  expect(lost.routes).toEqual([]);
+});
+
+test("what it costs: a node that falls silent is found by BFD at the other router only", async () => {
+  for (const recorder of recorders) recorder.restart();
+  nft("add table inet silence { chain out { type filter hook output priority 0; policy drop; }; }");
+  try {
+    await eventually("the second's session ends", () => recorders[1].told(second).downs === 1, 5_000);
+    await eventually("the first router's BFD is down", async () => (await bfdAt(routers[0])) === "down", 5_000);
+    await eventually("its routes are gone", async () => (await routers[1].routes()).length === 0, 5_000);
+    expect(await routers[0].routes()).toHaveLength(20);
+    expect(recorders[0].told(first).downs).toBe(0);
+  } finally {
+    nft("delete table inet silence");
+  }
+});
+
+/** Drops whatever the node sends, as of a node that is gone: its links stay up. */
+const nft = (text: string): void => void execFileSync("ip", ["netns", "exec", network.netns("node"), "nft", text]);
