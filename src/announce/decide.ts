@@ -7,8 +7,9 @@ import type { BgpPolicy, Config, Pool } from "../config/config.ts";
 import { type Address, bitsOf, familyOf, parseAddress } from "../net/address.ts";
 import type { Range } from "../net/range.ts";
 import { RangeMap } from "../net/range-map.ts";
-import { deepEqual, sameItems } from "../std/equal.ts";
-import { ordered, sortedBy } from "../std/order.ts";
+import { differences } from "../std/differences.ts";
+import { deepEqual } from "../std/equal.ts";
+import { placeIn, sortedBy } from "../std/order.ts";
 import type { Announced, Announcement, Withheld } from "./announcement.ts";
 import type { BgpDesired } from "./desired.ts";
 import { endpointObstacle, nodeObstacle, withheld } from "./obstacles.ts";
@@ -44,80 +45,107 @@ export const decide = (input: DecideInput): Decision => new Decider().decide(inp
  */
 export class Decider {
   #view: View | undefined;
-  /** In the snapshot's order. */
-  #entries: readonly Entry[] = [];
-  #slices: DecideInput["snapshot"]["endpointSlices"] | undefined;
-  #of: (Pick<DecideInput, "lbClass"> & { readonly view: View; readonly services: readonly Service[] }) | undefined;
+  #of: Pick<DecideInput["snapshot"], "services" | "endpointSlices"> = nothingSeen;
+  readonly #entries = new Map<string, Entry>();
   #last: Decision | undefined;
 
   decide(input: DecideInput): Decision {
     const view = this.#viewFor(input);
-    if (this.#last && this.#isOf(view, input)) return this.#last;
-    const services = input.snapshot.services.filter(({ spec }) => (spec.loadBalancerClass ?? "") === input.lbClass);
-    const before = matching(this.#entries, services);
-    const isSameMap = this.#slices === input.snapshot.endpointSlices;
-    this.#slices = input.snapshot.endpointSlices;
-    const entries = services.map((service, i) => {
-      const known = before.take(service, i);
-      if (known && (isSameMap || isCurrent(known, input))) return known;
-      if (known?.offered) view.offers.remove(known.offered);
-      return entryOf(view, service, input);
-    });
-    for (const { offered } of before.rest()) if (offered) view.offers.remove(offered);
-    this.#entries = entries;
-    this.#of = { view, lbClass: input.lbClass, services: input.snapshot.services };
-    this.#last = decisionOf(view, entries, this.#last);
+    const { services, endpointSlices } = input.snapshot;
+    const isSame = services === this.#of.services && endpointSlices === this.#of.endpointSlices;
+    if (this.#last && isSame) return this.#last;
+    const given = this.#givenAnew(input);
+    const touched = new Set([...given.keys(), ...this.#servedAnew(input)]);
+    for (const key of touched) {
+      const service = given.has(key) ? given.get(key) : this.#entries.get(key)?.service;
+      this.#look(view, key, service, input);
+    }
+    this.#last = this.#decision(view, touched);
+    this.#of = { services, endpointSlices };
     return this.#last;
   }
 
-  /** Whether the last answer was made of the very same objects: many turns are about something else. */
-  #isOf(view: View, { lbClass, snapshot }: DecideInput): boolean {
-    const { view: lastView, lbClass: lastClass, services } = this.#of ?? {};
-    const isSame = view === lastView && lbClass === lastClass && snapshot.services === services;
-    return isSame && snapshot.endpointSlices === this.#slices;
+  /** Services that are others than before, by key; `undefined` for those that are gone, or not for us. */
+  #givenAnew({ snapshot, lbClass }: DecideInput): ReadonlyMap<string, Service | undefined> {
+    const changes = differences(this.#of.services, snapshot.services, keyOf);
+    const gone = changes.flatMap(({ before }) => (before ? [[keyOf(before), undefined] as const] : []));
+    const come = changes.flatMap(({ after }) => {
+      const isOurs = (after?.spec.loadBalancerClass ?? "") === lbClass;
+      return after && isOurs ? [[keyOf(after), after] as const] : [];
+    });
+    return new Map<string, Service | undefined>([...gone, ...come]);
   }
 
-  /** Another configuration, or a node in another state, is a new beginning. */
+  /** Keys of Services whose EndpointSlices are others than before. */
+  #servedAnew(input: DecideInput): string[] {
+    if (input.snapshot.endpointSlices === this.#of.endpointSlices) return [];
+    const keys: string[] = [];
+    for (const [key, { slices }] of this.#entries) if (slices !== slicesOf(key, input)) keys.push(key);
+    return keys;
+  }
+
+  #look(view: View, key: string, service: Service | undefined, input: DecideInput): void {
+    const known = this.#entries.get(key);
+    if (known?.offered) view.offers.remove(known.offered);
+    this.#entries.delete(key);
+    if (service === undefined) return;
+    const slices = slicesOf(key, input);
+    const { decision, offered } = decideOne(view, service, slices);
+    this.#entries.set(key, { service, slices, announcement: { key, service: refOf(service), decision }, offered });
+  }
+
+  #decision({ offers, input: { config } }: View, touched: ReadonlySet<string>): Decision {
+    const { bfdProfiles } = config;
+    const routers = offers.routers();
+    const { desired } = this.#last ?? {};
+    return {
+      desired: desired?.routers === routers && desired.bfdProfiles === bfdProfiles ? desired : { routers, bfdProfiles },
+      announcements: this.#announcements(touched),
+    };
+  }
+
+  #announcements(touched: ReadonlySet<string>): readonly Announcement[] {
+    const before = this.#last?.announcements ?? [];
+    if (touched.size === 0 && before.length === this.#entries.size) return before;
+    if (touched.size > few || this.#of === nothingSeen) {
+      return sortedBy(
+        Array.from(this.#entries.values(), ({ announcement }) => announcement),
+        ({ key }) => key,
+      );
+    }
+    const after = [...before];
+    for (const key of touched) {
+      const place = placeIn(after, (announcement) => announcement.key < key);
+      const entry = this.#entries.get(key);
+      after.splice(place, after[place]?.key === key ? 1 : 0, ...(entry ? [entry.announcement] : []));
+    }
+    return after;
+  }
+
+  /** Another configuration, class, or a node in another state, is a new beginning. */
   #viewFor(input: DecideInput): View {
     const next = nodeObstacleIn(input);
     const { input: old, nodeObstacle: obstacle } = this.#view ?? {};
-    if (this.#view && old?.config === input.config && old.node === input.node && deepEqual(obstacle, next)) {
-      return this.#view;
-    }
-    this.#entries = [];
+    const isSame = old?.config === input.config && old.node === input.node && old.lbClass === input.lbClass;
+    if (this.#view && isSame && deepEqual(obstacle, next)) return this.#view;
+    this.#entries.clear();
+    this.#of = nothingSeen;
     this.#view = viewOf(input, next);
     return this.#view;
   }
 }
 
+const nothingSeen = { services: [], endpointSlices: new Map<string, readonly EndpointSlice[]>() };
+
+/** A few are put into their places; many are cheaper sorted with the others. */
+const few = 64;
+
 /** What was decided for one Service, and from what. */
 interface Entry {
   readonly service: Service;
-  readonly key: string;
   readonly slices: readonly EndpointSlice[];
   readonly announcement: Announcement;
   readonly offered: ServiceOffers | undefined;
-}
-
-/** Hands out the entries of Services that are still there: by place as far as the two lists begin and end alike, which is mostly. */
-function matching(entries: readonly Entry[], services: readonly Service[]) {
-  const shift = entries.length - services.length;
-  const most = Math.min(entries.length, services.length);
-  let start = 0;
-  while (start < most && entries[start]?.service === services[start]) start++;
-  let end = services.length;
-  while (end > start && end + shift > start && entries[end + shift - 1]?.service === services[end - 1]) end--;
-  const middle = new Map(entries.slice(start, end + shift).map((entry) => [entry.service, entry]));
-  return {
-    take: (service: Service, i: number): Entry | undefined => {
-      if (i < start) return entries[i];
-      if (i >= end) return entries[i + shift];
-      const found = middle.get(service);
-      middle.delete(service);
-      return found;
-    },
-    rest: () => middle.values(),
-  };
 }
 
 const noSlices: readonly EndpointSlice[] = [];
@@ -125,29 +153,9 @@ const noSlices: readonly EndpointSlice[] = [];
 const slicesOf = (key: string, { snapshot }: DecideInput): readonly EndpointSlice[] =>
   snapshot.endpointSlices.get(key) ?? noSlices;
 
-const isCurrent = (entry: Entry, input: DecideInput): boolean => entry.slices === slicesOf(entry.key, input);
-
-function entryOf(view: View, service: Service, input: DecideInput): Entry {
-  const key = keyOf(service);
-  const slices = slicesOf(key, input);
-  const { decision, offered } = decideOne(view, service, slices);
-  return { service, key, slices, announcement: { key, service: refOf(service), decision }, offered };
-}
-
-function decisionOf({ offers, input }: View, entries: readonly Entry[], last: Decision | undefined): Decision {
-  const { bfdProfiles } = input.config;
-  const inOrder = ordered(entries, ({ key }) => key).map(({ announcement }) => announcement);
-  const routers = offers.routers();
-  const { desired } = last ?? {};
-  return {
-    desired: desired?.routers === routers && desired.bfdProfiles === bfdProfiles ? desired : { routers, bfdProfiles },
-    announcements: last && sameItems(inOrder, last.announcements) ? last.announcements : inOrder,
-  };
-}
-
 /** What is the same for all Services. */
 interface View {
-  readonly input: Pick<DecideInput, "config" | "node">;
+  readonly input: Pick<DecideInput, "config" | "node" | "lbClass">;
   readonly grounds: RangeMap<Ground>;
   readonly nodeObstacle: Withheld | undefined;
   readonly offers: Offers;
@@ -162,9 +170,9 @@ interface Ground extends Range {
   readonly isSelective: boolean;
 }
 
-function viewOf({ config, node }: DecideInput, obstacle: Withheld | undefined): View {
+function viewOf({ config, node, lbClass }: DecideInput, obstacle: Withheld | undefined): View {
   return {
-    input: { config, node },
+    input: { config, node, lbClass },
     grounds: new RangeMap(config.pools.flatMap((pool) => groundsOf(pool, config, node))),
     nodeObstacle: obstacle,
     offers: new Offers(config),

@@ -4,7 +4,7 @@ import { compareCommunities, type LargeCommunity, type StandardCommunity } from 
 import { comparePrefixes, type Prefix, prefixAddress, prefixLength, prefixOf } from "../net/prefix.ts";
 import { deepEqual } from "../std/equal.ts";
 import { fitted } from "../std/fitted.ts";
-import { sortedBy, sortedText } from "../std/order.ts";
+import { placeIn, sortedBy, sortedText } from "../std/order.ts";
 import type { Offer } from "./announcement.ts";
 import type { Path, PathAttributes, Router, RouterPeer } from "./desired.ts";
 
@@ -143,10 +143,7 @@ class PeerOffers {
     this.#touched.clear();
     const changed = touched.filter(({ old, next }) => !samePath(old, next));
     if (changed.length === 0) return false;
-    const gone = new Set(changed.map(({ prefix }) => prefix));
-    const stay = paths.filter(({ prefix }) => !gone.has(prefix));
-    const made = changed.flatMap(({ next }) => next ?? []);
-    this.offered = { peer: this.peer, paths: merged(stay, made) };
+    this.offered = { peer: this.peer, paths: changed.length > few ? resorted(paths, changed) : edited(paths, changed) };
     return true;
   }
 
@@ -160,7 +157,7 @@ class PeerOffers {
 
 /** By a search in a list that is sorted as `RouterPeer.paths` is. */
 export function pathAt(paths: readonly Path[], prefix: Prefix): Path | undefined {
-  const found = paths[placeIn(paths, prefix)];
+  const found = paths[placeOf(paths, prefix)];
   return found?.prefix === prefix ? found : undefined;
 }
 
@@ -171,21 +168,29 @@ const samePath = (a: Path | undefined, b: Path | undefined): boolean =>
 /** A few paths are put into their places; many are cheaper sorted with the others. */
 const few = 64;
 
-function merged(sorted: readonly Path[], made: readonly Path[]): readonly Path[] {
-  if (made.length > few) return sortedBy([...sorted, ...made], ({ prefix }) => sortKey(prefix));
-  const all = [...sorted];
-  for (const path of made) all.splice(placeIn(all, path.prefix), 0, path);
-  return all;
+interface Changed {
+  readonly prefix: Prefix;
+  /** Absent: it is offered no longer. */
+  readonly next: Path | undefined;
 }
 
-function placeIn(paths: readonly Path[], prefix: Prefix): number {
-  let [low, high] = [0, paths.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (comparePrefixes((paths[middle] as Path).prefix, prefix) < 0) low = middle + 1;
-    else high = middle;
+function resorted(paths: readonly Path[], changed: readonly Changed[]): readonly Path[] {
+  const stale = new Set(changed.map(({ prefix }) => prefix));
+  const kept = paths.filter(({ prefix }) => !stale.has(prefix));
+  return sortedBy([...kept, ...changed.flatMap(({ next }) => next ?? [])], ({ prefix }) => sortKey(prefix));
+}
+
+function edited(paths: readonly Path[], changed: readonly Changed[]): readonly Path[] {
+  const after = [...paths];
+  for (const { prefix, next } of changed) {
+    const place = placeOf(after, prefix);
+    after.splice(place, after[place]?.prefix === prefix ? 1 : 0, ...(next ? [next] : []));
   }
-  return low;
+  return after;
+}
+
+function placeOf(paths: readonly Path[], prefix: Prefix): number {
+  return placeIn(paths, (path) => comparePrefixes(path.prefix, prefix) < 0);
 }
 
 /** Text that sorts as `comparePrefixes` does: reading addresses again for each comparison of a sort is slow. */

@@ -10,7 +10,7 @@ import type { Peer } from "../config/config.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { differences } from "../std/differences.ts";
 import { deepEqual } from "../std/equal.ts";
-import { compareText, sortedBy, sortedText } from "../std/order.ts";
+import { compareText, placeIn, sortedBy, sortedText } from "../std/order.ts";
 import type { Write } from "./write.ts";
 
 interface ServiceBgpInput {
@@ -132,13 +132,8 @@ const symmetric = (a: ReadonlySet<Prefix>, b: ReadonlySet<Prefix>): ReadonlySet<
 
 /** By key, as the list is sorted. */
 function found(announcements: readonly Announcement[], key: string): Announcement | undefined {
-  let [low, high] = [0, announcements.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((announcements[middle]?.key ?? "") < key) low = middle + 1;
-    else high = middle;
-  }
-  return announcements[low]?.key === key ? announcements[low] : undefined;
+  const at = announcements[placeIn(announcements, (announcement) => announcement.key < key)];
+  return at?.key === key ? at : undefined;
 }
 
 const deletion = (object: ServiceBgpStatus): Write => ({ kind: "delete", object: refOf(object) });

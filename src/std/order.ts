@@ -10,6 +10,17 @@ export const sortedBy = <T>(items: Iterable<T>, key: (item: T) => string): T[] =
     .sort((a, b) => compareText(a.key, b.key))
     .map(({ item }) => item);
 
+/** Where a sorted list ends to be before something: the place of that, if it is there, or else the place to put it. */
+export function placeIn<T>(items: readonly T[], isBefore: (item: T) => boolean): number {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isBefore(items[middle] as T)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** The items sorted by the text `key` gives: the same list when it is in order already. */
 export function ordered<T>(items: readonly T[], key: (item: T) => string): readonly T[] {
   let before = "";
