@@ -98,6 +98,8 @@ export const bfd: readonly Scenario[] = [
         holds: { spine: { [web]: both() }, bfd: bothUp({}) },
       },
     ],
+    // Also where the steps were not all taken.
+    undo: [run("node1", "nft", "add table ip silence"), run("node1", "nft", "delete table ip silence")],
   },
   {
     name: "BFD over two hops",

@@ -225,7 +225,9 @@ export const sessions: readonly Scenario[] = [
         holds: { sessions: sessionsOf({}), spine: { [web]: both() } },
       },
     ],
-    undo: [{ kind: "kubectl", args: ["delete", "secret", "late-password", "-n", "metallb-system"] }],
+    undo: [
+      { kind: "kubectl", args: ["delete", "secret", "late-password", "-n", "metallb-system", "--ignore-not-found"] },
+    ],
   },
   {
     name: "enableGracefulRestart",

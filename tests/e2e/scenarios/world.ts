@@ -20,7 +20,7 @@ export class World implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #tor: Asked;
   readonly #spine: Asked;
-  readonly #held: AsyncDisposableStack;
+  readonly #held = new AsyncDisposableStack();
   #files = 0;
 
   static async start(name: string): Promise<World> {
@@ -35,47 +35,49 @@ export class World implements AsyncDisposable {
     held.defer(() => second.stop());
     const bird = startBird(netns, lab.instance.runDir);
     held.defer(() => bird.stop());
-    const world = new World(
-      cluster,
-      held.use(await Asked.open(lab.router)),
-      held.use(await Asked.open(second)),
-      held.move(),
-    );
+    const world = new World(cluster, held.use(await Asked.open(lab.router)), held.use(await Asked.open(second)));
     await world.#do(apply(...shared, webPods));
     await cluster.kubectl("rollout", "status", "daemonset/web", "--timeout=60s");
     await world.#isAtRest();
+    world.#held.use(held.move());
     return world;
   }
 
-  private constructor(cluster: Cluster, tor: Asked, spine: Asked, held: AsyncDisposableStack) {
+  private constructor(cluster: Cluster, tor: Asked, spine: Asked) {
     this.#cluster = cluster;
     this.#tor = tor;
     this.#spine = spine;
-    this.#held = held;
   }
 
   /** Plays a scenario and leaves the world as it was. */
   async play(scenario: Scenario): Promise<void> {
     const before = await this.#bystanders();
-    try {
-      if (scenario.spine) await this.#configureSpine(scenario.spine);
-      for (const act of scenario.scene ?? []) await this.#do(act);
-      await this.#do(apply(...scenario.manifests));
-      await this.#holds(scenario.holds);
-      for (const { acts, holds } of scenario.next ?? []) {
-        for (const act of acts) await this.#do(act);
-        await this.#holds(holds);
-      }
-    } finally {
-      // What refers to others goes before them: the webhooks keep a BFDProfile that is in use.
-      const inReverse = this.#write(scenario.manifests.toReversed());
-      await this.#cluster.kubectl("delete", "-f", inReverse, "--ignore-not-found");
-      for (const act of scenario.undo ?? []) await this.#do(act);
-      if (scenario.editsShared) await this.#do(apply(...shared));
-      await this.#clearSpine();
-      await this.#isAtRest();
-    }
+    await this.#playOnly(scenario);
     if (!scenario.editsShared) expect(await this.#bystanders(), "sessions of the first router").toEqual(before);
+  }
+
+  async #playOnly({ spine, scene = [], manifests, holds, next = [], undo = [], editsShared }: Scenario): Promise<void> {
+    // The last first, and each whatever becomes of the others: the next scenario begins where this one did.
+    await using leaving = new AsyncDisposableStack();
+    leaving.defer(() => this.#isAtRest());
+    leaving.defer(() => this.#clearSpine());
+    if (editsShared) leaving.defer(() => this.#do(apply(...shared)));
+    for (const act of undo.toReversed()) leaving.defer(() => this.#do(act));
+    leaving.defer(() => this.#delete(manifests));
+
+    if (spine) await this.#configureSpine(spine);
+    for (const act of scene) await this.#do(act);
+    await this.#do(apply(...manifests));
+    await this.#holds(holds);
+    for (const step of next) {
+      for (const act of step.acts) await this.#do(act);
+      await this.#holds(step.holds);
+    }
+  }
+
+  /** What refers to others goes before them: the webhooks keep a BFDProfile that is in use. */
+  async #delete(manifests: readonly string[]): Promise<void> {
+    await this.#cluster.kubectl("delete", "-f", this.#write(manifests.toReversed()), "--ignore-not-found");
   }
 
   async #do(act: Act): Promise<void> {
