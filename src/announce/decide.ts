@@ -125,12 +125,15 @@ function entryOf(view: View, service: Service, input: DecideInput): Entry {
 }
 
 function decisionOf({ offers, input }: View, entries: readonly Entry[], last: Decision | undefined): Decision {
-  const { bfdProfiles } = input.config;
+  const { bfdProfiles, extras: { text: extras } = {} } = input.config;
   const inOrder = ordered(entries, ({ key }) => key).map(({ announcement }) => announcement);
   const routers = offers.routers();
   const { desired } = last ?? {};
   return {
-    desired: desired?.routers === routers && desired.bfdProfiles === bfdProfiles ? desired : { routers, bfdProfiles },
+    desired:
+      desired?.routers === routers && desired.bfdProfiles === bfdProfiles && desired.extras === extras
+        ? desired
+        : { routers, bfdProfiles, ...(extras !== undefined && { extras }) },
     announcements: last && sameItems(inOrder, last.announcements) ? last.announcements : inOrder,
   };
 }

@@ -26,14 +26,21 @@ import {
   type Tree,
 } from "./tree.ts";
 
+/** What the groups may not use. */
+interface Limits {
+  readonly refused?: RefusedSets;
+  /** Numbers that an administrator's own entries have. */
+  readonly reserved?: ReadonlySet<number>;
+}
+
 /**
  * The configuration that makes FRR do what is desired.
  *
  * `running` decides only the numbers of groups: those that run are kept, with their unused ones (see `withoutUnused`); and what a
  * prefix goes on with whose attributes are `refused`.
  */
-export function render(desired: BgpDesired, running: Tree, refused?: RefusedSets): Tree {
-  const known = knownGroups(running);
+export function render(desired: BgpDesired, running: Tree, { refused, reserved }: Limits = {}): Tree {
+  const known = knownGroups(running, reserved);
   const groups = numberGroups(desired.routers, known, refused);
   const lines = new Map<string, Block>([
     ...nextHopTracking,
