@@ -32,6 +32,8 @@ export const noExtras: Extras = { lines: [], refused: [] };
  * Reads the text as FRR reads its configuration file: indentation means nothing, and a context stays open until another one opens or
  * `exit` closes it. A line that is not accepted leaves the others in force; what follows in a context that isn't is left out with it.
  *
+ * Differs: MetalLB appends the text as it stands, and a line that FRR refuses leaves the node's whole configuration as it was.
+ *
  * @see FRR lib/command.c, cmd_execute_command: a line is tried in the context that is open, then in those around it
  */
 export function readExtras(text: string): Extras {

@@ -6,7 +6,11 @@ import type { Family } from "../../net/address.ts";
 export const neighborOf = ({ endpoint }: Peer): string =>
   endpoint.kind === "address" ? endpoint.address : endpoint.interface;
 
-/** The name of the peer's outbound route-map. Neither a VRF nor a neighbor can hold a `/`, so two peers never share one. */
+/**
+ * The name of the peer's outbound route-map. Neither a VRF nor a neighbor can hold a `/`, so two peers never share one.
+ *
+ * Differs: MetalLB's is `<neighbor>-<vrf>-out` for a peer in a VRF, which an interface of that name would share.
+ */
 export const outboundMap = (vrf: string, neighbor: string): string => `${vrf === "" ? "" : `${vrf}/`}${neighbor}-out`;
 
 /**
