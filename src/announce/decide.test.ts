@@ -28,6 +28,12 @@ const told = (services: readonly Service[], given: Partial<Config> = {}) =>
 const std = (...texts: string[]) => texts as StandardCommunity[];
 const large = (...texts: string[]) => texts as LargeCommunity[];
 
+test("an administrator's own lines are desired as they stand, and another text is another desire", () => {
+  const ref = { apiVersion: "v1", kind: "ConfigMap", name: "bgpextras" };
+  expect(run([], { extras: { ref, text: "a" } }).desired.extras).toBe("a");
+  expect(run([]).desired).not.toHaveProperty("extras");
+});
+
 describe("why a Service is not announced", () => {
   const web = [{ matchLabels: { app: "web" } }];
   const excluded = node("n1", { labels: { "node.kubernetes.io/exclude-from-external-load-balancers": "" } });

@@ -95,11 +95,14 @@ export class Decider {
   }
 
   #decision({ offers, input: { config } }: View, touched: ReadonlySet<string>): Decision {
-    const { bfdProfiles } = config;
+    const { bfdProfiles, extras: { text: extras } = {} } = config;
     const routers = offers.routers();
     const { desired } = this.#last ?? {};
     return {
-      desired: desired?.routers === routers && desired.bfdProfiles === bfdProfiles ? desired : { routers, bfdProfiles },
+      desired:
+        desired?.routers === routers && desired.bfdProfiles === bfdProfiles && desired.extras === extras
+          ? desired
+          : { routers, bfdProfiles, ...(extras !== undefined && { extras }) },
       announcements: this.#announcements(touched),
     };
   }

@@ -7,6 +7,8 @@ export interface BgpDesired {
   /** One for each VRF, sorted by VRF. */
   readonly routers: readonly Router[];
   readonly bfdProfiles: readonly BfdParameters[];
+  /** An administrator's own lines for the routing daemon, to be said on top of everything. They may hold a password. */
+  readonly extras?: string;
 }
 
 export interface Router {

@@ -29,5 +29,12 @@ export type RefusalCause =
       readonly samples: readonly { readonly prefix: Prefix; readonly attributes: PathAttributes }[];
     }
   | { readonly kind: "prefix"; readonly prefix: Prefix }
+  /** A line of `BgpDesired.extras`, counted from 1. */
+  | {
+      readonly kind: "extras";
+      readonly number: number;
+      /** "not said": we don't say such a line to the daemon, and `words` are ours. */
+      readonly by: "daemon" | "not said";
+    }
   /** No object asks for it: it is our own. */
   | { readonly kind: "own" };

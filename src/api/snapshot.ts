@@ -29,5 +29,6 @@ export interface Snapshot {
   readonly nodes: readonly Node[];
   readonly namespaces: readonly Namespace[];
   readonly secrets: readonly Secret[];
+  /** `bgpextras` alone. */
   readonly configMaps: readonly ConfigMap[];
 }

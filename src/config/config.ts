@@ -19,6 +19,8 @@ export interface Config {
   readonly bgpAdvertisements: readonly BgpPolicy[];
   readonly l2Advertisements: readonly L2Policy[];
   readonly bfdProfiles: readonly BfdParameters[];
+  /** An administrator's own lines for FRR, where there are any: ConfigMap `bgpextras`. They may hold a password. */
+  readonly extras?: { readonly ref: ObjectRef; readonly text: string };
 }
 
 export interface Pool {

@@ -40,6 +40,29 @@ const only = <T>(items: readonly T[]): T => {
   return items[0] as T;
 };
 
+describe("an administrator's own lines for FRR", () => {
+  const configMap = (name: string, data: Record<string, string>) => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name, namespace: "metallb-system" },
+    data,
+  });
+
+  test("are the key `extras` of ConfigMap bgpextras, as it stands", () => {
+    const { config, problems } = speaker({ configMaps: [configMap("bgpextras", { extras: " a\n", other: "b" })] });
+    expect(problems).toEqual([]);
+    expect(config.extras).toEqual({ ref: expect.objectContaining({ name: "bgpextras" }) as object, text: " a\n" });
+  });
+
+  test.each([
+    ["another ConfigMap", configMap("other", { extras: "a" })],
+    ["another key", configMap("bgpextras", { other: "a" })],
+    ["blanks", configMap("bgpextras", { extras: " \n" })],
+  ])("%s is none", (_, one) => {
+    expect(speaker({ configMaps: [one] }).config).not.toHaveProperty("extras");
+  });
+});
+
 describe("the guide", () => {
   test("has no problem and means what it says", () => {
     const { config, problems } = parseConfig(guide, { node: "node-1" });

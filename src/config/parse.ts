@@ -1,5 +1,6 @@
 import type { Node } from "../api/core.ts";
-import type { KubeObject, LabelSelector } from "../api/object.ts";
+import { bgpExtrasConfigMap, bgpExtrasKey } from "../api/names.ts";
+import { type KubeObject, type LabelSelector, refOf } from "../api/object.ts";
 import type { Problem } from "../api/problem.ts";
 import { problemOf } from "../api/read.ts";
 import type { Snapshot } from "../api/snapshot.ts";
@@ -49,13 +50,21 @@ export function parseConfig(snapshot: Snapshot, { node, lastGood = nothing, pool
   });
   const { peers, bfdProfiles } = sessions;
   const { bgpAdvertisements, l2Advertisements } = policies;
+  const extras = extrasOf(snapshot);
   return {
-    config: { pools: pools.values, peers, bfdProfiles, bgpAdvertisements, l2Advertisements },
+    config: { pools: pools.values, peers, bfdProfiles, bgpAdvertisements, l2Advertisements, ...(extras && { extras }) },
     problems: inOrder([...found, ...sessions.problems, ...policies.problems]),
   };
 }
 
 const nothing: Config = { pools: [], peers: [], bgpAdvertisements: [], l2Advertisements: [], bfdProfiles: [] };
+
+/** What FRR makes of the text, FRR says. */
+function extrasOf({ configMaps }: Snapshot): Config["extras"] {
+  const object = configMaps.find(({ metadata }) => metadata.name === bgpExtrasConfigMap);
+  const text = object?.data?.[bgpExtrasKey];
+  return object && text?.trim() ? { ref: refOf(object), text } : undefined;
+}
 
 /** A node that isn't known yet has no labels. */
 const nodeNamed = ({ nodes }: Snapshot, name: string): Node =>

@@ -61,7 +61,7 @@ test("on a fresh bgpd all prefixes settle before a neighbor, and a neighbor star
     "router bgp 64513 / address-family ipv4 unicast / network 10.100.0.1/32 route-map G1 / network 10.100.0.2/32 route-map G1",
     "settle 10.100.0.2/32",
     "router bgp 64513 / neighbor 10.0.0.1 remote-as 64512",
-    "router bgp 64513 / address-family ipv4 unicast / neighbor 10.0.0.1 route-map IN in / neighbor 10.0.0.1 route-map 10.0.0.1-out out",
+    "router bgp 64513 / address-family ipv4 unicast / neighbor 10.0.0.1 route-map 10.0.0.1-in in / neighbor 10.0.0.1 route-map 10.0.0.1-out out",
     "router bgp 64513 / neighbor 10.0.0.1 timers connect 3 / address-family ipv4 unicast / neighbor 10.0.0.1 activate",
   ]);
 });

@@ -223,9 +223,22 @@ function routerChange({ line, vrf, running, wanted, networks }: RouterPair): Rou
     neighbors: [...next.neighbors.keys()].flatMap((neighbor) => neighborSteps(line, neighbor, old, next)),
     removals: [
       ...inFamilies((family) => removed(old[family].others, next[family].others)),
+      ...foreignFamilies(line, running ?? emptyBlock, wanted),
       lines("bgpd", [line], removed(old.settings, next.settings)),
     ],
   };
+}
+
+/** Families that we announce nothing in: only an administrator's own lines stand there. */
+function foreignFamilies(router: string, running: Block, wanted: Block): Step[] {
+  const own = families.map(familyLine);
+  const found = [...new Set([...running.keys(), ...wanted.keys()])].filter(
+    (line) => line.startsWith("address-family ") && !own.includes(line),
+  );
+  return found.map((family) => {
+    const [now, next] = [running, wanted].map((block) => block.get(family) ?? emptyBlock) as [Block, Block];
+    return lines("bgpd", [router, family], [...added(now, next), ...removed(now, next)]);
+  });
 }
 
 function settled(vrf: string, networks: readonly NetworkChange[]): Step[] {

@@ -98,10 +98,10 @@ export interface KnownGroups {
   readonly attached: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** Finds the groups of a configuration. An entry or group that was tampered with is taken, and not known. */
-export function knownGroups({ bgpd, networks: lines }: Tree): KnownGroups {
+/** Finds the groups of a configuration. An entry or group that was tampered with is taken, and not known; so is a `reserved` number. */
+export function knownGroups({ bgpd, networks: lines }: Tree, reserved: ReadonlySet<number> = new Set()): KnownGroups {
   const numbers = new Set<number>();
-  const taken = new Set<number>();
+  const taken = new Set(reserved);
   const entries = new Map<string, Map<number, Recipe>>();
   const networks = new Map([...lines].map(([vrf, of]) => [vrf, groupsOf(of)]));
   const attached = new Map<string, ReadonlySet<string>>();
@@ -114,6 +114,7 @@ export function knownGroups({ bgpd, networks: lines }: Tree): KnownGroups {
     else if (router) attached.set(router.vrf, attachedMaps(body));
   }
   for (const used of networks.values()) for (const number of used.numbers) taken.add(number);
+  for (const number of reserved) numbers.delete(number);
   return { numbers, taken, entries, networks, attached };
 }
 

@@ -12,6 +12,13 @@ export interface Plan<R extends RefusedLine = RefusedLine> {
   readonly standing: readonly R[];
 }
 
+interface Limits<R> {
+  /** What a daemon has refused. */
+  readonly refused?: readonly R[];
+  /** Numbers that no group may have. */
+  readonly reserved?: ReadonlySet<number> | undefined;
+}
+
 /** How many unused groups may stand: route-map lines make bgpd slower only by the hundred. */
 const spareGroups = 32;
 
@@ -21,19 +28,24 @@ const spareGroups = 32;
  * Unused groups go with a later change than the one that emptied them, and only when there are many: a desired value that
  * runs costs no command, whatever stands around. What a daemon has refused is not said to it again while the same is wanted.
  */
-export function plan<R extends RefusedLine>(desired: BgpDesired, running: Tree, refused: readonly R[] = []): Plan<R> {
-  const { wanted, standing } = acceptable(desired, running, refused);
+export function plan<R extends RefusedLine>(
+  desired: BgpDesired,
+  running: Tree,
+  { refused = [], reserved }: Limits<R> = {},
+): Plan<R> {
+  const { wanted, standing } = acceptable(desired, running, { refused, reserved });
   const steps = diff(running, wanted);
   if (steps.length === 0 || unusedGroups(wanted, running).size <= spareGroups) return { wanted, steps, standing };
   const lean = withoutUnused(wanted, running);
   return { wanted: lean, steps: diff(running, lean), standing };
 }
 
-function acceptable<R extends RefusedLine>(desired: BgpDesired, running: Tree, refused: readonly R[]) {
-  const whole = render(desired, running);
+function acceptable<R extends RefusedLine>(desired: BgpDesired, running: Tree, { refused = [], reserved }: Limits<R>) {
+  const limits = reserved === undefined ? {} : { reserved };
+  const whole = render(desired, running, limits);
   const standing = standingOf(refused, whole, running);
   if (standing.length === 0) return { wanted: whole, standing };
   const sets = refusedSets(standing);
-  const wanted = sets.size === 0 ? whole : render(desired, running, sets);
+  const wanted = sets.size === 0 ? whole : render(desired, running, { ...limits, refused: sets });
   return { wanted: withoutRefused(wanted, running, standing), standing };
 }

@@ -22,7 +22,7 @@ const two = (second: Partial<Peer> = {}, paths: readonly Path[] = [pathOf(path)]
 function apply(running: Tree, desired: BgpDesired, isRefused: (line: string) => boolean, known: RefusedLine[] = []) {
   let [tree, refused, asked]: [Tree, readonly RefusedLine[], number] = [running, known, 0];
   for (let round = 0; round < 10; round++) {
-    const { steps, standing } = plan(desired, tree, refused);
+    const { steps, standing } = plan(desired, tree, { refused });
     const model = new ModelOfFrr(tree);
     const found: RefusedLine[] = [];
     for (const step of steps) {
@@ -49,13 +49,13 @@ test("a new peer with a refused line is left out whole, the other is told everyt
   expect(first.asked).toBe(1);
   expect(hears(first.tree, "10.0.0.1")).toBeDefined();
   expect(hears(first.tree, "10.0.0.2")).toBeUndefined();
-  expect(plan(desired, first.tree, first.refused).steps).toEqual([]);
+  expect(plan(desired, first.tree, { refused: first.refused }).steps).toEqual([]);
   expect(first.refused.map((one) => causeOf(one, desired))).toMatchObject([
     { kind: "peer", peer: { name: "10.0.0.2" }, field: "localASN" },
   ]);
   // The same line is another matter once something else of the peer is another.
   const corrected = two({ localASN: asnOf(64512), remote: { kind: "asn", asn: asnOf(64999) } });
-  expect(plan(corrected, first.tree, first.refused)).toMatchObject({ standing: [] });
+  expect(plan(corrected, first.tree, { refused: first.refused })).toMatchObject({ standing: [] });
   expect(hears(apply(first.tree, corrected, () => false, [...first.refused]).tree, "10.0.0.2")).toBeDefined();
 });
 
@@ -81,7 +81,7 @@ test("refused attributes: a prefix keeps those that it has, and a new one is not
     { kind: "attribute", attribute: "communities", peer: { name: "10.0.0.2" } },
   ]);
   const next = two({}, [pathOf(path, { communities: ["3:3"] })]);
-  expect(plan(next, tree, refused).standing).toEqual([]);
+  expect(plan(next, tree, { refused }).standing).toEqual([]);
   expect(hears(apply(tree, next, () => false, [...refused]).tree, "10.0.0.1")).toContain("set community 3:3");
 });
 

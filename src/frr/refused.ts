@@ -3,12 +3,13 @@ import { neighborOfLine, placeOf, removalOf } from "./lines.ts";
 import {
   activateLine,
   type Block,
+  blockAt,
   type DaemonName,
-  emptyBlock,
   families,
   familyLine,
   readRouterLine,
   type Tree,
+  withBlockAt,
 } from "./tree.ts";
 
 /** A line that a daemon refused. */
@@ -165,12 +166,3 @@ const routerBlocks = ({ bgpd }: Tree, router: string): Block[] => [
 
 const linesOf = (blocks: readonly Block[], which: (line: string) => boolean = () => true): string =>
   blocks.flatMap((block) => [...block.keys()].filter(which)).join("\n");
-
-const blockAt = (root: Block, context: readonly string[]): Block =>
-  context.reduce((block, line) => block.get(line) ?? emptyBlock, root);
-
-function withBlockAt(root: Block, [first, ...rest]: readonly string[], block: Block): Block {
-  if (first === undefined) return block;
-  const inner = root.get(first);
-  return inner === undefined ? root : new Map(root).set(first, withBlockAt(inner, rest, block));
-}

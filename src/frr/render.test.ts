@@ -51,14 +51,14 @@ test("the guide's peer, in FRR's words", () => {
      address-family ipv4 unicast
       network 10.100.0.1/32 route-map G1
       network 10.100.0.2/32 route-map G2
-      neighbor 10.0.0.1 route-map IN in
+      neighbor 10.0.0.1 route-map 10.0.0.1-in in
       neighbor 10.0.0.1 route-map 10.0.0.1-out out
       neighbor 10.0.0.1 activate
-    route-map IN deny 10
     route-map G1 permit 10
      set tag 1
     route-map G2 permit 10
      set tag 2
+    route-map 10.0.0.1-in deny 20
     route-map 10.0.0.1-out permit 1
      match tag 1
      set community 64512:100
@@ -96,9 +96,10 @@ test("every field of a peer that adds a line", () => {
       " neighbor fd00::1 timers 30 90",
       " neighbor fd00::1 timers connect 5",
       " neighbor fd00::1 graceful-restart",
-      "  neighbor fd00::1 route-map IN in",
+      "  neighbor fd00::1 route-map fd00::1-in in",
       "  neighbor fd00::1 route-map fd00::1-out out",
       "  neighbor fd00::1 activate",
+      "route-map fd00::1-in deny 20",
       "route-map fd00::1-out deny 65535",
     ]
   `);
@@ -140,12 +141,12 @@ router bgp 64513
   network 10.100.0.1/32 route-map G1
   network 10.100.0.2/32 route-map G2
   neighbor 10.0.0.1 activate
-  neighbor 10.0.0.1 route-map IN in
+  neighbor 10.0.0.1 route-map 10.0.0.1-in in
   neighbor 10.0.0.1 route-map 10.0.0.1-out out
  exit-address-family
 exit
 !
-route-map IN deny 10
+route-map 10.0.0.1-in deny 20
 exit
 !
 route-map G1 permit 10

@@ -11,7 +11,7 @@ import {
   type RefusedSets,
 } from "./groups.ts";
 import { ownerOf } from "./owners.ts";
-import { familiesOf, neighborLines, neighborOf, outboundMap } from "./render/neighbor.ts";
+import { familiesOf, inboundMap, neighborLines, neighborOf, outboundMap } from "./render/neighbor.ts";
 import {
   activateLine,
   type Block,
@@ -26,14 +26,21 @@ import {
   type Tree,
 } from "./tree.ts";
 
+/** What the groups may not use. */
+interface Limits {
+  readonly refused?: RefusedSets;
+  /** Numbers that an administrator's own entries have. */
+  readonly reserved?: ReadonlySet<number>;
+}
+
 /**
  * The configuration that makes FRR do what is desired.
  *
  * `running` decides only the numbers of groups: those that run are kept, with their unused ones (see `withoutUnused`); and what a
  * prefix goes on with whose attributes are `refused`.
  */
-export function render(desired: BgpDesired, running: Tree, refused?: RefusedSets): Tree {
-  const known = knownGroups(running);
+export function render(desired: BgpDesired, running: Tree, { refused, reserved }: Limits = {}): Tree {
+  const known = knownGroups(running, reserved);
   const groups = numberGroups(desired.routers, known, refused);
   const lines = new Map<string, Block>([
     ...nextHopTracking,
@@ -53,9 +60,6 @@ export function render(desired: BgpDesired, running: Tree, refused?: RefusedSets
  * whole table again after each new group.
  */
 const globalLines: Block = plainLines(["bgp route-map delay-timer 0"]);
-
-/** Everything received is refused: this FRR only announces. */
-const inbound = "IN";
 
 function routerBlock(router: Router): readonly [string, Block] {
   const { myASN, vrf, routerID, peers } = router;
@@ -92,7 +96,7 @@ function familyBlock(family: Family, vrf: string, peers: readonly RouterPeer[]):
   const carried = peers.filter(({ peer }) => familiesOf(peer).includes(family));
   const body = new Map<string, Block>();
   for (const neighbor of carried.map(({ peer }) => neighborOf(peer))) {
-    body.set(`neighbor ${neighbor} route-map ${inbound} in`, emptyBlock);
+    body.set(`neighbor ${neighbor} route-map ${inboundMap(vrf, neighbor)} in`, emptyBlock);
     body.set(`neighbor ${neighbor} route-map ${outboundMap(vrf, neighbor)} out`, emptyBlock);
     body.set(activateLine(neighbor), emptyBlock);
   }
@@ -105,14 +109,15 @@ function routeMaps(
   known: KnownGroups,
 ): Block {
   const lines = new Map<string, Block>();
-  if (routers.length > 0) lines.set(`route-map ${inbound} deny 10`, emptyBlock);
   const all = [...groups.values()].flat();
   const wanted = new Set(all.map(({ number }) => number));
   const kept = routers.length === 0 ? [] : [...known.numbers].filter((number) => !wanted.has(number));
   for (const number of [...wanted, ...kept].toSorted((a, b) => a - b)) lines.set(...groupMap(number));
   for (const { vrf, peers } of routers) {
     for (const { peer } of peers) {
-      const map = outboundMap(vrf, neighborOf(peer));
+      const neighbor = neighborOf(peer);
+      lines.set(`route-map ${inboundMap(vrf, neighbor)} deny 20`, emptyBlock);
+      const map = outboundMap(vrf, neighbor);
       const entries = new Map((groups.get(vrf) ?? []).map((group) => [group.number, group.entries.get(map)]));
       for (const number of kept) entries.set(number, known.entries.get(map)?.get(number));
       for (const [number, recipe] of entries) {

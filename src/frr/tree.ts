@@ -29,6 +29,17 @@ export const emptyTree: Tree = { zebra: emptyBlock, bgpd: emptyBlock, bfdd: empt
 /** A context of plain lines. */
 export const plainLines = (lines: Iterable<string>): Block => new Map([...lines].map((line) => [line, emptyBlock]));
 
+/** The lines of a context; none where it isn't there. */
+export const blockAt = (root: Block, context: readonly string[]): Block =>
+  context.reduce((block, line) => block.get(line) ?? emptyBlock, root);
+
+/** With other lines in a context; unchanged where it isn't there. */
+export function withBlockAt(root: Block, [first, ...rest]: readonly string[], block: Block): Block {
+  if (first === undefined) return block;
+  const inner = root.get(first);
+  return inner === undefined ? root : new Map(root).set(first, withBlockAt(inner, rest, block));
+}
+
 /** `router bgp 64513 vrf red`; the default VRF is the empty name. */
 export const routerLine = (asn: number, vrf: string): string => `router bgp ${asn}${vrf === "" ? "" : ` vrf ${vrf}`}`;
 

@@ -1,7 +1,7 @@
 import type { ConfigMap, Endpoint, EndpointSlice, Namespace, Node, Secret, Service } from "../api/core.ts";
 import { apiVersionOf, type Kind, type ObjectOf } from "../api/kind.ts";
 import { type ServiceBgpStatus, serviceBgpStatus } from "../api/kinds/service-bgp-status.ts";
-import { basicAuthType, labelServiceName } from "../api/names.ts";
+import { basicAuthType, bgpExtrasKey, labelServiceName } from "../api/names.ts";
 import type { KubeObject, ObjectMeta } from "../api/object.ts";
 
 /** Where the API server keeps a kind, and what of its objects we keep. */
@@ -96,6 +96,17 @@ export const secrets: Resource<Secret> = {
 };
 
 export const configMaps: Resource<ConfigMap> = core("ConfigMap", "configmaps");
+
+/** For `bgpextras`, without what its owner puts beside. */
+export const extrasConfigMaps: Resource<ConfigMap> = {
+  ...configMaps,
+  keep: ({ apiVersion, kind, metadata, data }) => ({
+    apiVersion,
+    kind,
+    metadata,
+    data: data?.[bgpExtrasKey] === undefined ? {} : { [bgpExtrasKey]: data[bgpExtrasKey] },
+  }),
+};
 
 export const pods: Resource = core("Pod", "pods");
 

@@ -5,7 +5,7 @@ import { bgpPeer } from "../api/kinds/bgp-peer.ts";
 import { community } from "../api/kinds/community.ts";
 import { ipAddressPool } from "../api/kinds/ip-address-pool.ts";
 import { l2Advertisement } from "../api/kinds/l2-advertisement.ts";
-import { labelServiceName } from "../api/names.ts";
+import { bgpExtrasConfigMap, labelServiceName } from "../api/names.ts";
 import { keyOf, type KubeObject } from "../api/object.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Log } from "../runtime/log.ts";
@@ -14,8 +14,8 @@ import { sortedBy } from "../std/order.ts";
 import type { KubeClient, Scope } from "./client.ts";
 import { Watched } from "./follow.ts";
 import {
-  configMaps,
   endpointSlices,
+  extrasConfigMaps,
   namespaces,
   nodes,
   type Resource,
@@ -131,7 +131,7 @@ function watchedKinds(namespace: string, changed: () => void, ofServices: Resour
     nodes: all(nodes),
     namespaces: all(namespaces),
     secrets: own(secrets),
-    configMaps: own(configMaps),
+    configMaps: all(extrasConfigMaps, { namespace, fieldSelector: `metadata.name=${bgpExtrasConfigMap}` }),
   } as const;
 }
 

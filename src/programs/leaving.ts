@@ -67,12 +67,15 @@ const withdrawMs = 3_000;
 const flushMs = 100;
 
 /** Takes everything back: first the prefixes, by UPDATE; when FRR has said so to all peers, the sessions too (Cease). */
-export async function withdraw(backend: BgpBackend, { routers, bfdProfiles }: BgpDesired, log: Log): Promise<void> {
+export async function withdraw(backend: BgpBackend, desired: BgpDesired, log: Log): Promise<void> {
   const limit = AbortSignal.timeout(2 * withdrawMs);
-  const bare = routers.map((router) => ({ ...router, peers: router.peers.map((one) => ({ ...one, paths: [] })) }));
+  const bare = desired.routers.map((router) => ({
+    ...router,
+    peers: router.peers.map((one) => ({ ...one, paths: [] })),
+  }));
   const started = monotonicMs();
   try {
-    await backend.apply({ routers: bare, bfdProfiles }, limit).catch(unlessRejected);
+    await backend.apply({ ...desired, routers: bare }, limit).catch(unlessRejected);
     while (await isTold(backend, limit)) {
       if (monotonicMs() - started > withdrawMs) {
         log.warn({ afterMs: withdrawMs }, "some peers were not told that the routes go; ending their sessions");

@@ -63,6 +63,7 @@ const parts: readonly Part[] = [
   "nodes",
   "namespaces",
   "secrets",
+  "configMaps",
 ];
 
 /** A turn at least this often: the backend then asks FRR whether all is as it was. */

@@ -32,6 +32,22 @@ test("a peer's field, with its value, the daemon's words, and what becomes of th
   expect(kept?.[3]).toContain("the session goes on with what it had");
 });
 
+test("a line of bgpextras is named by its number, on the ConfigMap", () => {
+  const ref = { apiVersion: "v1", kind: "ConfigMap", name: "bgpextras", namespace: "metallb-system" };
+  const world = config({ extras: { ref, text: "a line" } });
+  const cause = { kind: "extras", number: 7 } as const;
+  expect(told(refusal({ ...cause, by: "daemon" }), world)).toEqual([
+    [
+      "ConfigMap",
+      "bgpextras",
+      "data.extras",
+      `ConfigMap bgpextras: data.extras line 7 ("a line") is refused by FRR's bgpd ("no such thing"): the other lines are in force; change or remove it`,
+    ],
+  ]);
+  const [unsaid] = told(refusal({ ...cause, by: "not said" }, { words: "it is a command" }), world);
+  expect(unsaid?.[3]).toBe(`ConfigMap bgpextras: data.extras line 7 ("a line") is not given to FRR: it is a command`);
+});
+
 test("a password is never shown", () => {
   const tor = peer("tor", "10.0.0.1", { password: "a secret" });
   expect(told(refusal({ kind: "peer", peer: tor, field: "password" }))).toEqual([

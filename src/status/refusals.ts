@@ -2,10 +2,12 @@ import type { PathAttributes } from "../announce/desired.ts";
 import type { Refusal, RefusalCause } from "../announce/refusal.ts";
 import type { ObjectRef } from "../api/object.ts";
 import type { Problem } from "../api/problem.ts";
+import { bgpExtrasKey } from "../api/names.ts";
 import { problemAt } from "../api/read.ts";
 import { refused } from "../api/rules.ts";
 import type { BfdParameters, BgpPolicy, Config, Peer, Pool } from "../config/config.ts";
 import { prefixFamily, prefixLength, type Prefix } from "../net/prefix.ts";
+import { exhaustive } from "../std/exhaustive.ts";
 import { rangeOfPrefix, rangesOverlap } from "../net/range.ts";
 
 /** Where the words of a refusal belong: on an object, and what becomes of it until it is corrected. */
@@ -19,7 +21,10 @@ interface Place {
 
 /** Problems of the objects whose lines the routing daemon refuses, in its own words. */
 export const refusalProblems = (refusals: readonly Refusal[], config: Config): readonly Problem[] =>
-  refusals.flatMap((refusal) => placesOf(refusal, config).map((place) => problemFrom(place, refusal)));
+  refusals.flatMap((refusal) => [
+    ...placesOf(refusal, config).map((place) => problemFrom(place, refusal)),
+    ...extrasProblems(refusal, config),
+  ]);
 
 /** Those that no object asks for, in a sentence: a mistake of our own, or a daemon that we don't know. */
 export function ownRefusals(refusals: readonly Refusal[]): string | undefined {
@@ -68,10 +73,30 @@ function placesOf({ cause, isKept }: Refusal, config: Config): readonly Place[] 
       const pools = config.pools.filter(({ entries }) => holds(entries, prefix));
       return pools.map(({ ref }) => ({ object: ref, field: "spec.addresses", value: `for ${prefix}`, outcome }));
     }
+    case "extras":
     case "own":
       return [];
+    default:
+      return exhaustive(cause);
   }
 }
+
+/** The other lines of the text are in force. */
+function extrasProblems({ cause, daemon, line, words }: Refusal, { extras }: Config): readonly Problem[] {
+  if (cause.kind !== "extras" || extras === undefined) return [];
+  const what = `line ${cause.number} (${JSON.stringify(line)})`;
+  const found =
+    cause.by === "not said"
+      ? refused(extrasField, "NotSupported", `${what} is not given to FRR: ${words}`)
+      : refused(
+          extrasField,
+          "RejectedByRouter",
+          `${what} is refused by FRR's ${daemon} (${quoted(words)}): the other lines are in force; change or remove it`,
+        );
+  return [problemAt(extras.ref, found)];
+}
+
+const extrasField = `data.${bgpExtrasKey}`;
 
 type Attributes = Extract<RefusalCause, { kind: "attribute" }>;
 

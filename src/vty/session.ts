@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { masked } from "../std/masked.ts";
 import { type Reply, ReplyReader } from "./reply.ts";
 
 /** A command that a daemon did not carry out, or a connection that broke under it. */
@@ -25,9 +26,6 @@ export class VtyError extends Error {
     this.command = shown;
   }
 }
-
-/** A command without the secret in it. */
-export const masked = (text: string): string => text.replace(/( password )\S.*/g, "$1****");
 
 /** FRR's buffer for a line is 4096 bytes; of a longer one it drops the end, or runs it as a command of its own (lib/vty.c). */
 const longestLine = 4000;

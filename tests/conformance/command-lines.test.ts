@@ -73,11 +73,11 @@ const forms = [
   "neighbor PEER graceful-restart",
   "neighbor PEER bfd",
   "neighbor PEER bfd profile NAME",
-  "neighbor PEER route-map IN in",
+  "neighbor PEER route-map INBOUND in",
   "neighbor PEER route-map MAP out",
   "neighbor PEER activate",
   "network PREFIX route-map GNUMBER",
-  "route-map IN deny 10",
+  "route-map INBOUND deny 20",
   "route-map GNUMBER permit 10",
   "route-map MAP permit NUMBER",
   "route-map MAP deny 65535",
@@ -102,8 +102,9 @@ const words: Readonly<Record<string, string>> = {
   PEER: `(?:${address}|${device})`,
   NAME: "[a-z0-9](?:[-.a-z0-9]{0,62}[a-z0-9])?",
   MAP: `(?:${device}/)?(?:${address}|${device})-out`,
+  INBOUND: `(?:${device}/)?(?:${address}|${device})-in`,
 };
-const capitals = /NUMBER|V4|ADDRESS|PREFIX|DEVICE|PEER|NAME|MAP/g;
+const capitals = /NUMBER|V4|ADDRESS|PREFIX|DEVICE|PEER|NAME|MAP|INBOUND/g;
 const grammar = forms.map((form) => new RegExp(`^${form.replace(capitals, (word) => words[word] ?? word)}$`));
 
 /** As many bytes as reach a daemon in one piece (src/vty/session.ts). */

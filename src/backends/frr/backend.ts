@@ -5,10 +5,11 @@ import type { DaemonNews } from "../../announce/news.ts";
 import type { Refusal } from "../../announce/refusal.ts";
 import { causeOf } from "../../frr/cause.ts";
 import { diff, type Step } from "../../frr/diff.ts";
+import { effective, touchesExtras, undone } from "../../frr/effect.ts";
 import { parseRunning } from "../../frr/parse.ts";
 import { plan } from "../../frr/plan.ts";
-import { freshAmong, type RefusedLine, withoutConsequences } from "../../frr/refused.ts";
-import { type DaemonName, emptyTree, readRouterLine, type Tree } from "../../frr/tree.ts";
+import { freshAmong, withoutConsequences } from "../../frr/refused.ts";
+import { type DaemonName, emptyTree, families, readRouterLine, type Tree } from "../../frr/tree.ts";
 import type { FrrCounts } from "../../metrics/speaker.ts";
 import { parsePrefix } from "../../net/prefix.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
@@ -20,6 +21,7 @@ import { AdjRibOut } from "./adj-rib-out.ts";
 import { Bell } from "./bell.ts";
 import { Daemon } from "./daemon.ts";
 import { EventListener, tellsOfEnd } from "./events.ts";
+import { type Refused, SaidExtras } from "./extras.ts";
 import { News } from "./news.ts";
 import { observeSessions, readFrrCounts } from "./observe.ts";
 import { takeLines, takeSettle } from "./take.ts";
@@ -58,16 +60,13 @@ const restMs = 1_000;
 /** When to look again after prefixes changed, or others changed something: bgpd holds its queue for 50 ms, and a busy one for longer. */
 const lookAgainMs = [60, 250, 1_100];
 
-/** A line that a daemon refused, with its answer. */
-interface Refused extends RefusedLine {
-  readonly error: VtyError;
-}
-
 /** What happens while one value is applied. */
 interface Turn {
   readonly failures: Map<DaemonName, VtyError[]>;
   /** At its beginning. */
   readonly losses: ReadonlyMap<DaemonName, number>;
+  /** Daemons in which a step may have changed what an administrator's own lines mean. */
+  readonly touched: Set<DaemonName>;
 }
 
 class FrrDriver implements FrrBackend {
@@ -92,6 +91,7 @@ class FrrDriver implements FrrBackend {
     | undefined;
   /** What is not said again while the same is wanted, its daemon lives and is trusted. */
   #refused: readonly Refused[] = [];
+  readonly #extras: SaidExtras;
   /** How often each daemon was lost. */
   readonly #losses = new Map<DaemonName, number>();
   /** When the configuration was read last because its time had come, and when for whatever reason. */
@@ -106,6 +106,7 @@ class FrrDriver implements FrrBackend {
     this.#daemons = { zebra: daemon("zebra"), bgpd: daemon("bgpd"), bfdd: daemon("bfdd") };
     this.#adjRibOut = new AdjRibOut(this.#daemons.bgpd, now);
     this.#eventPath = `${socketDir}/metallb-events.sock`;
+    this.#extras = new SaidExtras(`${socketDir}/metallb-extras.json`, log);
     this.#log = log;
     this.#now = now;
   }
@@ -118,23 +119,26 @@ class FrrDriver implements FrrBackend {
   }
 
   async #apply(desired: BgpDesired, signal: AbortSignal): Promise<void> {
-    const turn: Turn = { failures: new Map(), losses: new Map(this.#losses) };
-    await this.#readRunning(turn.failures, signal);
+    const turn: Turn = { failures: new Map(), losses: new Map(this.#losses), touched: new Set() };
+    const isFresh = await this.#readRunning(turn.failures, signal);
     const known = this.#knownOutcome(desired);
     if (known === "in force") return;
     if (known !== undefined) throw known;
     if (this.#news.isDrifting) this.#ringLater();
-    const wanted = await this.#takeAll(desired, turn, signal);
+    await this.#extras.begin(desired, this.#tree(), isFresh);
+    const wanted = await this.#sayExtras(await this.#takeAll(desired, turn, signal), desired, turn, signal);
+    const running = effective(wanted, this.#extras.effect);
     for (const name of daemonNames) {
       if (turn.failures.has(name) || this.#isLostIn(turn, name)) {
         this.#running.delete(name);
         this.#news.unsettled(name);
       } else {
-        this.#running.set(name, partOf(wanted, name));
+        this.#running.set(name, partOf(running, name));
         this.#news.settled(name);
       }
     }
-    const error = applyError(turn.failures, this.#refused, desired);
+    if (turn.failures.size === 0) await this.#extras.save();
+    const error = applyError(turn.failures, this.#refused, desired, this.#extras.refusals);
     if (turn.failures.size === 0) this.#outcome = { desired, running: new Map(this.#running), error };
     if (error !== undefined) throw error;
   }
@@ -148,7 +152,9 @@ class FrrDriver implements FrrBackend {
   async #takeAll(desired: BgpDesired, turn: Turn, signal: AbortSignal): Promise<Tree> {
     for (;;) {
       const attainable = isLost(turn.failures.get("bfdd")) ? withoutBfd(desired) : desired;
-      const { wanted, steps, standing } = plan(attainable, this.#tree(), this.#refused);
+      const running = undone(this.#tree(), this.#extras.effect);
+      const { refused, reserved } = { refused: this.#refused, reserved: this.#extras.reserved };
+      const { wanted, steps, standing } = plan(attainable, running, { refused, reserved });
       this.#refused = standing;
       const found = await this.#takeUntilRefused(steps, turn, signal);
       if (found.length === 0) return wanted;
@@ -171,12 +177,62 @@ class FrrDriver implements FrrBackend {
       if (this.#isLostIn(turn, name)) note(turn.failures, name, new VtyError("closed", ""));
       if (isLost(turn.failures.get(name))) continue;
       said.add(name);
+      if (this.#extras.isInForce && touchesExtras(step, this.#extras.effect)) turn.touched.add(name);
       const refused = await this.#take(step, turn.failures, signal);
       if (refused.length === 0) continue;
       for (const one of said) this.#running.delete(one);
       return refused.map((one) => ({ ...one, daemon: name }));
     }
     return [];
+  }
+
+  /**
+   * Says an administrator's own lines on top of what was taken, where that is due, and learns what they do; returns what is wanted.
+   *
+   * Last of all, as they stand in MetalLB's file.
+   */
+  async #sayExtras(wanted: Tree, desired: BgpDesired, turn: Turn, signal: AbortSignal): Promise<Tree> {
+    const isReached = (name: DaemonName): boolean => !turn.failures.has(name) && !this.#isLostIn(turn, name);
+    const due = this.#extras.dueAfter(turn.touched).filter(isReached);
+    this.#extras.rendered(wanted);
+    const rendered = due.length === 0 ? wanted : await this.#ourOwn(due, desired, turn, signal);
+    if (due.length > 0) {
+      const refused: Refused[] = [];
+      for (const step of due.flatMap(this.#extras.stepsFor)) {
+        if (!isReached(step.daemon)) continue;
+        const found = await this.#take(step, turn.failures, signal);
+        refused.push(...found.map((one) => ({ ...one, daemon: step.daemon })));
+      }
+      for (const name of due) await this.#read(name, turn.failures, signal);
+      const running = this.#tree();
+      this.#extras.learn(new Set(due.filter(isReached)), { rendered, running, refused });
+    }
+    if (this.#extras.isPolicyNew && isReached("bgpd")) await this.#lookThrough(desired, turn, signal);
+    return rendered;
+  }
+
+  /** Sets right what others changed since the last look: it must not count as the administrator's lines' doing. */
+  async #ourOwn(due: readonly DaemonName[], desired: BgpDesired, turn: Turn, signal: AbortSignal): Promise<Tree> {
+    for (const name of due) await this.#read(name, turn.failures, signal);
+    return this.#takeAll(desired, turn, signal);
+  }
+
+  async #read(name: DaemonName, failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<void> {
+    await this.#attempt(name, failures, signal, async () => {
+      this.#running.set(name, await this.#ask(name, signal));
+    });
+  }
+
+  /** With `bgp route-map delay-timer 0` bgpd goes by a changed list or route-map only for what comes from then on. */
+  async #lookThrough({ routers }: BgpDesired, { failures }: Turn, signal: AbortSignal): Promise<void> {
+    await this.#attempt("bgpd", failures, signal, async () => {
+      for (const { vrf } of routers) {
+        for (const family of families)
+          await this.#daemons.bgpd.show(`clear bgp ${vrf === "" ? "" : `vrf ${vrf} `}${family} unicast * soft`, signal);
+      }
+      this.#extras.lookedThrough();
+      this.#ringLater();
+    });
   }
 
   #isLostIn({ losses }: Turn, name: DaemonName): boolean {
@@ -190,26 +246,28 @@ class FrrDriver implements FrrBackend {
     return stands ? (error ?? "in force") : undefined;
   }
 
-  /** Asks each daemon whose state is unknown, or too long ago; see `trustMs`. */
-  async #readRunning(failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<void> {
+  /** Asks each daemon whose state is unknown, or too long ago (see `trustMs`); whether it was for that. */
+  async #readRunning(failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<boolean> {
     const due = this.#now() - this.#checkedAt > trustMs;
     const stale = due || this.#now() > this.#trustedUntil;
-    if (due && this.#refused.length > 0) {
+    if (due && (this.#refused.length > 0 || this.#extras.wasRefused)) {
       this.#refused = [];
       this.#outcome = undefined;
     }
     for (const name of daemonNames.filter((daemon) => stale || !this.#running.has(daemon))) {
-      await this.#attempt(name, failures, signal, async () => {
-        const session = await this.#daemons[name].session("configure", signal);
-        const text = await session.run("show running-config", signal);
-        this.#learn(name, parseRunning(name, text));
-      });
+      await this.#attempt(name, failures, signal, async () => this.#learn(name, await this.#ask(name, signal)));
     }
-    if (!stale) return;
+    if (!stale) return false;
     this.#readAt = this.#now();
     if (due) this.#checkedAt = this.#readAt;
     // Whoever changes one line mostly changes another: trust comes back with a look that finds none.
     this.#trustedUntil = this.#news.isDrifting ? this.#readAt : Number.POSITIVE_INFINITY;
+    return true;
+  }
+
+  async #ask(name: DaemonName, signal: AbortSignal): Promise<Partial<Tree>> {
+    const session = await this.#daemons[name].session("configure", signal);
+    return parseRunning(name, await session.run("show running-config", signal));
   }
 
   #learn(name: DaemonName, found: Partial<Tree>): void {
@@ -397,20 +455,25 @@ function applyError(
   failures: ReadonlyMap<DaemonName, readonly VtyError[]>,
   refused: readonly Refused[],
   desired: BgpDesired,
+  extras: readonly Refusal[],
 ): ApplyError | undefined {
   const failed = [...failures].flatMap(([daemon, errors]) => errors.map((error) => ({ daemon, error })));
   const all = [...failed, ...withoutConsequences(refused)];
-  if (all.length === 0) return undefined;
-  const text = all.map(({ daemon, error }) => `${daemon}: ${error.message}`).join("; ");
+  if (all.length + extras.length === 0) return undefined;
+  const texts = all.map(({ daemon, error }) => `${daemon}: ${error.message}`);
+  const text = [...texts, ...extras.map(textOf)].join("; ");
   const code = failed.some(({ error }) => error.code !== "refused") ? "daemon-unreachable" : "rejected";
   return new ApplyError(code, text, {
-    refusals: withoutConsequences(refused).map((one) => refusalOf(one, desired)),
+    refusals: [...withoutConsequences(refused).map((one) => refusalOf(one, desired)), ...extras],
     cause: new AggregateError(
       all.map(({ error }) => error),
       text,
     ),
   });
 }
+
+const textOf = ({ daemon, line, words }: Refusal): string =>
+  `bgpextras: ${daemon === "" ? "" : `${daemon}: `}"${line}": ${words}`;
 
 const refusalOf = (refused: Refused, desired: BgpDesired): Refusal => ({
   daemon: refused.daemon,

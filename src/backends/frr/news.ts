@@ -1,7 +1,7 @@
 import type { DaemonNews } from "../../announce/news.ts";
 import { diff } from "../../frr/diff.ts";
 import { type DaemonName, emptyTree, type Tree } from "../../frr/tree.ts";
-import { masked } from "../../vty/session.ts";
+import { masked } from "../../std/masked.ts";
 
 /** Nobody fetches them in a speaker that waits for its first snapshot; then the oldest go. */
 const kept = 256;

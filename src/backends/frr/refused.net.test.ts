@@ -1,6 +1,4 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { BgpDesired, Path } from "../../announce/desired.ts";
 import type { Peer } from "../../config/config.ts";
 import { asnOf, desiredOf, pathOf, peerOf, routerOf } from "../../frr/testing/desired.ts";
@@ -23,21 +21,7 @@ let now = 0;
 describe.each(generations)("FRR $release", ({ release }) => {
   beforeAll(async () => {
     rig = await Rig.start(generations.find((one) => one.release === release));
-    const neighbors = ["10.0.0.2", "fd00::2"];
-    await rig.vty(
-      "router",
-      "bgpd",
-      "configure terminal",
-      "debug bgp updates in",
-      "router bgp 64512",
-      "no bgp ebgp-requires-policy",
-      "no bgp default ipv4-unicast",
-      "coalesce-time 0",
-      ...neighbors.flatMap((one) => [`neighbor ${one} remote-as external`, `neighbor ${one} passive`]),
-      "address-family ipv4 unicast",
-      ...neighbors.map((one) => `neighbor ${one} activate`),
-      "end",
-    );
+    await rig.acceptSessions();
     await rig.vty("node", "bgpd", "configure terminal", "log commands", "end");
   });
   afterAll(async () => {
@@ -64,7 +48,7 @@ describe.each(generations)("FRR $release", ({ release }) => {
     expect(sessions.map((session) => session.neighbor)).toEqual(["10.0.0.1"]);
 
     // The same again, and other edits: the line isn't said again, nothing is read again, and the rest goes through.
-    const said = commands();
+    const said = rig.commands();
     expect(await refusalsOf(wrong)).toHaveLength(1);
     expect(await refusalsOf({ ...wrong })).toHaveLength(1);
     expect(said()).toEqual([]);
@@ -116,7 +100,7 @@ describe.each(generations)("FRR $release", ({ release }) => {
     expect(await refusalsOf(both({ first: paths(3), second: marked }))).toHaveLength(1);
     await eventually("the first has the new route", hears("10.0.0.2", 3));
     expect(await prefixesFrom("fd00::2")).toEqual(plain.map(({ prefix }) => prefix));
-    const said = commands();
+    const said = rig.commands();
     expect(await refusalsOf(both({ first: paths(3), second: marked }))).toHaveLength(1);
     expect(said()).toEqual([]);
 
@@ -127,7 +111,7 @@ describe.each(generations)("FRR $release", ({ release }) => {
   test("what is refused is asked again after a minute, and of a daemon that is new", async () => {
     const wrong = both({ first: paths(1), second: paths(1), secondPeer: { password: "with blank" } });
     await refusalsOf(wrong);
-    const said = commands();
+    const said = rig.commands();
     now += 61_000;
     expect(await refusalsOf(wrong)).toHaveLength(1);
     expect(said()).toContainEqual(expect.stringContaining("password"));
@@ -194,17 +178,3 @@ async function prefixesFrom(address: string): Promise<Prefix[]> {
 
 const hears = (address: string, count: number) => async (): Promise<boolean> =>
   (await prefixesFrom(address)).length === count;
-
-/** Commands that configure bgpd from now on, in FRR's own log of them. */
-function commands(): () => string[] {
-  const file = join(rig.socketDir("node"), "bgpd.log");
-  let from = readFileSync(file, "utf8").length;
-  return () => {
-    const text = readFileSync(file, "utf8");
-    const fresh = text.slice(from);
-    from = text.length;
-    return [...fresh.matchAll(/vty\[\d+\]@[^#>]*[#>] ?(.*)$/gm)]
-      .map(([, command = ""]) => command.trim())
-      .filter((command) => !command.startsWith("show ") && command !== "enable");
-  };
-}

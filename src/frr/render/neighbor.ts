@@ -6,8 +6,18 @@ import type { Family } from "../../net/address.ts";
 export const neighborOf = ({ endpoint }: Peer): string =>
   endpoint.kind === "address" ? endpoint.address : endpoint.interface;
 
-/** The name of the peer's outbound route-map. Neither a VRF nor a neighbor can hold a `/`, so two peers never share one. */
+/**
+ * The name of the peer's outbound route-map. Neither a VRF nor a neighbor can hold a `/`, so two peers never share one.
+ *
+ * Differs: MetalLB's is `<neighbor>-<vrf>-out` for a peer in a VRF, which an interface of that name would share.
+ */
 export const outboundMap = (vrf: string, neighbor: string): string => `${vrf === "" ? "" : `${vrf}/`}${neighbor}-out`;
+
+/**
+ * The name of the peer's inbound route-map, which refuses everything: this FRR only announces. One for each peer, and numbered 20, as
+ * in MetalLB's file, so that `bgpextras` written for that can let in what it names.
+ */
+export const inboundMap = (vrf: string, neighbor: string): string => outboundMap(vrf, neighbor).replace(/-out$/, "-in");
 
 /** The session's lines, `remote-as` first because FRR creates the neighbor with it. */
 export function neighborLines(peer: Peer): string[] {

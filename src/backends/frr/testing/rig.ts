@@ -179,6 +179,41 @@ export class Rig implements AsyncDisposable {
     return readFileSync(join(this.socketDir("router"), "bgpd.log"), "utf8").slice(from);
   }
 
+  /** Has the router take sessions with both of our addresses, for IPv4, and log what it hears; `offers` are lines of its family. */
+  async acceptSessions(...offers: readonly string[]): Promise<void> {
+    const neighbors = ["10.0.0.2", "fd00::2"];
+    await this.vty(
+      "router",
+      "bgpd",
+      "configure terminal",
+      "debug bgp updates in",
+      "router bgp 64512",
+      "no bgp ebgp-requires-policy",
+      "no bgp default ipv4-unicast",
+      "no bgp network import-check",
+      "coalesce-time 0",
+      ...neighbors.flatMap((one) => [`neighbor ${one} remote-as external`, `neighbor ${one} passive`]),
+      "address-family ipv4 unicast",
+      ...offers,
+      ...neighbors.map((one) => `neighbor ${one} activate`),
+      "end",
+    );
+  }
+
+  /** Commands that configure our bgpd from now on, in FRR's own log of them (`log commands`); of each call, those since the last. */
+  commands(): () => string[] {
+    const file = join(this.socketDir("node"), "bgpd.log");
+    let from = readFileSync(file, "utf8").length;
+    return () => {
+      const text = readFileSync(file, "utf8");
+      const fresh = text.slice(from);
+      from = text.length;
+      return [...fresh.matchAll(/vty\[\d+\]@[^#>]*[#>] ?(.*)$/gm)]
+        .map(([, command = ""]) => command.trim())
+        .filter((command) => !command.startsWith("show ") && command !== "enable");
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const end of ["node", "router"] as const) {
       for (const daemon of this.#generations[end].daemons.toReversed()) {
