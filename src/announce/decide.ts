@@ -9,7 +9,7 @@ import type { Range } from "../net/range.ts";
 import { RangeMap } from "../net/range-map.ts";
 import { differences } from "../std/differences.ts";
 import { deepEqual } from "../std/equal.ts";
-import { placeIn, sortedBy } from "../std/order.ts";
+import { byText, placeIn, sortedBy } from "../std/order.ts";
 import type { Announced, Announcement, Withheld } from "./announcement.ts";
 import type { BgpDesired } from "./desired.ts";
 import { endpointObstacle, nodeObstacle, withheld } from "./obstacles.ts";
@@ -67,7 +67,7 @@ export class Decider {
 
   /** Services that are others than before, by key; `undefined` for those that are gone, or not for us. */
   #givenAnew({ snapshot, lbClass }: DecideInput): ReadonlyMap<string, Service | undefined> {
-    const changes = differences(this.#of.services, snapshot.services, keyOf);
+    const changes = differences(this.#of.services, snapshot.services, byText(keyOf));
     const gone = changes.flatMap(({ before }) => (before ? [[keyOf(before), undefined] as const] : []));
     const come = changes.flatMap(({ after }) => {
       const isOurs = (after?.spec.loadBalancerClass ?? "") === lbClass;

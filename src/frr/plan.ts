@@ -12,7 +12,7 @@ export interface Plan<R extends RefusedLine = RefusedLine> {
   readonly standing: readonly R[];
 }
 
-interface Limits<R> {
+export interface Limits<R> {
   /** What a daemon has refused. */
   readonly refused?: readonly R[];
   /** Numbers that no group may have. */

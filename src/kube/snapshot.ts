@@ -10,7 +10,7 @@ import { keyOf, type KubeObject } from "../api/object.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Log } from "../runtime/log.ts";
 import { differences } from "../std/differences.ts";
-import { sortedBy } from "../std/order.ts";
+import { byText, sortedBy } from "../std/order.ts";
 import type { KubeClient, Scope } from "./client.ts";
 import { Watched } from "./follow.ts";
 import {
@@ -107,7 +107,7 @@ export class World {
       if (slices.length > 0) byService.set(key, slices);
       else byService.delete(key);
     };
-    for (const { before: old, after } of differences(before.of, of, keyOf)) {
+    for (const { before: old, after } of differences(before.of, of, byText(keyOf))) {
       change(old, (kept) => kept.filter((one) => one !== old));
       change(after, (kept) => (after ? sortedBy([...kept, after], keyOf) : kept));
     }

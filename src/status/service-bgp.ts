@@ -10,7 +10,7 @@ import type { Peer } from "../config/config.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { differences } from "../std/differences.ts";
 import { deepEqual } from "../std/equal.ts";
-import { compareText, placeIn, sortedBy, sortedText } from "../std/order.ts";
+import { byText, compareText, placeIn, sortedBy, sortedText } from "../std/order.ts";
 import type { Write } from "./write.ts";
 
 interface ServiceBgpInput {
@@ -78,7 +78,7 @@ export class ServiceBgpBook {
   }
 
   #takeObjects({ existing }: ServiceBgpInput): string[] {
-    const changes = differences(this.#input?.existing ?? [], existing, keyOf);
+    const changes = differences(this.#input?.existing ?? [], existing, byText(keyOf));
     for (const { before } of changes)
       if (before) this.#put(serviceOf(before), (kept) => kept.filter((one) => one !== before));
     for (const { after } of changes) {

@@ -1,6 +1,12 @@
 /** Compares by code unit, the same on every machine (never `localeCompare`). */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+/** Compares by the text that `key` gives. */
+export const byText =
+  <T>(key: (item: T) => string) =>
+  (a: T, b: T): number =>
+    compareText(key(a), key(b));
+
 /** A sorted copy, by text. */
 export const sortedText = <T extends string>(items: Iterable<T>): T[] => [...items].sort(compareText);
 

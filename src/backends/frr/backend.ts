@@ -7,7 +7,7 @@ import { causeOf } from "../../frr/cause.ts";
 import { diff, type Step } from "../../frr/diff.ts";
 import { effective, touchesExtras, undone } from "../../frr/effect.ts";
 import { parseRunning } from "../../frr/parse.ts";
-import { plan } from "../../frr/plan.ts";
+import { Planner } from "../../frr/planner.ts";
 import { freshAmong, withoutConsequences } from "../../frr/refused.ts";
 import { type DaemonName, emptyTree, families, readRouterLine, type Tree } from "../../frr/tree.ts";
 import type { FrrCounts } from "../../metrics/speaker.ts";
@@ -91,6 +91,7 @@ class FrrDriver implements FrrBackend {
     | undefined;
   /** What is not said again while the same is wanted, its daemon lives and is trusted. */
   #refused: readonly Refused[] = [];
+  readonly #planner = new Planner();
   readonly #extras: SaidExtras;
   /** How often each daemon was lost. */
   readonly #losses = new Map<DaemonName, number>();
@@ -154,7 +155,7 @@ class FrrDriver implements FrrBackend {
       const attainable = isLost(turn.failures.get("bfdd")) ? withoutBfd(desired) : desired;
       const running = undone(this.#tree(), this.#extras.effect);
       const { refused, reserved } = { refused: this.#refused, reserved: this.#extras.reserved };
-      const { wanted, steps, standing } = plan(attainable, running, { refused, reserved });
+      const { wanted, steps, standing } = this.#planner.plan(attainable, running, { refused, reserved });
       this.#refused = standing;
       const found = await this.#takeUntilRefused(steps, turn, signal);
       if (found.length === 0) return wanted;
