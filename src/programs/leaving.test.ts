@@ -42,5 +42,13 @@ test.each<[string, Partial<Ground>, string | undefined]>([
 test("an API server that does not answer changes nothing", async () => {
   const server = new URL("http://127.0.0.1:9");
   using client = new KubeClient({ server } as ConstructorParameters<typeof KubeClient>[0], "test");
-  expect(await groundNow(client, "metallb-system", ground)).toEqual(ground);
+  expect(await groundNow(client, "metallb-system", () => ground)).toEqual(ground);
+});
+
+test("a watch that tells of the end is believed where the right to ask is gone", async () => {
+  const server = new URL("http://127.0.0.1:9");
+  using client = new KubeClient({ server } as ConstructorParameters<typeof KubeClient>[0], "test");
+  let asked = 0;
+  const gone = { ...ground, daemonSet: { name: "speaker", object: undefined } };
+  expect(await groundNow(client, "metallb-system", () => (asked++ < 3 ? ground : gone))).toEqual(gone);
 });

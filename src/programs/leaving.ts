@@ -43,21 +43,38 @@ const isShutdown = ({ type, status, message }: NodeCondition): boolean =>
 const askMs = 1_000;
 
 /**
- * The ground as it is now, asked once more since watches lag and don't keep the words of a Node. Where there is no answer it is as the
- * watches have it, which is usual: `helm uninstall` takes the right to ask away together with the DaemonSet.
+ * The ground as it is now, asked once more since watches lag and don't keep the words of a Node. Without an answer it is as the watches
+ * have it, which go on meanwhile: `helm uninstall` takes the right to ask away together with the DaemonSet, but not a watch that runs.
  */
-export async function groundNow(client: KubeClient, namespace: string, watched: Ground): Promise<Ground> {
+export async function groundNow(client: KubeClient, namespace: string, watched: () => Ground): Promise<Ground> {
   const signal = AbortSignal.timeout(askMs);
-  const ask = async <T extends KubeObject>(resource: Resource<T>, name: string, known: T): Promise<T | undefined> =>
+  const ask = <T extends KubeObject>(resource: Resource<T>, name: string): Promise<Answer<T>> =>
     client
       .get(resource, { namespace, name }, signal)
-      .catch((error: unknown) => (isNotFound(error) ? undefined : known));
-  const { daemonSet, node } = watched;
-  const [set, own] = await Promise.all([
-    daemonSet?.object && ask(daemonSets, daemonSet.name, daemonSet.object),
-    node && ask(wholeNodes, node.metadata.name, node),
+      .catch((error: unknown): Answer<T> => (isNotFound(error) ? "gone" : "no answer"));
+  const { daemonSet, node } = watched();
+  const [set, own]: [Answer<KubeObject>, Answer<Node>] = await Promise.all([
+    daemonSet ? ask(daemonSets, daemonSet.name) : "no answer",
+    node ? ask(wholeNodes, node.metadata.name) : "no answer",
   ]);
-  return { ...watched, ...(daemonSet && { daemonSet: { ...daemonSet, object: set } }), node: own };
+  if (daemonSet && set === "no answer") await untilGone(() => watched().daemonSet?.object, signal);
+  const known = watched();
+  return {
+    namespace: known.namespace,
+    node: own === "no answer" ? known.node : presence(own),
+    daemonSet: daemonSet && {
+      name: daemonSet.name,
+      object: set === "no answer" ? known.daemonSet?.object : presence(set),
+    },
+  };
+}
+
+type Answer<T> = T | "gone" | "no answer";
+
+const presence = <T extends KubeObject>(answer: T | "gone"): T | undefined => (answer === "gone" ? undefined : answer);
+
+async function untilGone(object: () => KubeObject | undefined, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !isGoing(object())) await sleep(20, signal);
 }
 
 /** Beyond this a peer that takes nothing is left to find out by itself; kubelets wait no longer, see the chart's grace period. */

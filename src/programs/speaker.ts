@@ -161,6 +161,9 @@ async function speaker(): Promise<void> {
   log.info({ namespace, node, lbClass: values["lb-class"] }, "started");
 
   await using presence = await Presence.begin(values["frr-socket-dir"]);
+  // Longer than all others: what it tells at the very end decides about the routes.
+  const over = new AbortController();
+  const watching = maker && makers.follow(client, log, over.signal);
   const [desired] = await Promise.all([
     announce(context, wake, signal),
     world.follow(client, log, signal),
@@ -169,23 +172,24 @@ async function speaker(): Promise<void> {
     sessionStatuses.follow(client, log, signal),
     wakeOn(backend.changes(signal), wake),
     beat(wake, signal),
-    maker && makers.follow(client, log, signal),
   ]);
   const { nodes, namespaces } = world.snapshot();
-  const watched = {
+  const watched = () => ({
     daemonSet:
       maker && makers.cache.synced
         ? { name: maker.name, object: makers.cache.get(`${namespace}/${maker.name}`) }
         : undefined,
     namespace: namespaces.find(({ metadata }) => metadata.name === namespace),
     node: nodes.find(({ metadata }) => metadata.name === node),
-  };
+  });
   const reason = isSynced() ? whyForGood(await groundNow(client, namespace, watched)) : undefined;
   if (desired !== undefined && reason !== undefined) {
     log.info({ reason }, "withdrawing everything: no other speaker takes our place");
     await presence.leaving();
     await withdraw(backend, desired, log);
   }
+  over.abort();
+  await watching;
   await backend.close();
 }
 
