@@ -9,6 +9,7 @@ import { configureRouter, Frr } from "../tests/network/frr.ts";
 import { eventually, Network } from "../tests/network/network.ts";
 import { bgpAdvertisement, peer, pool } from "../tests/objects.ts";
 import { Cluster } from "../tests/programs/cluster.ts";
+import { startAsInImage } from "../tests/programs/image.ts";
 import { addService, addServices, setAddress, setUpWorld, statuses } from "../tests/programs/many-services.ts";
 import type { Row } from "./bench.ts";
 
@@ -23,7 +24,7 @@ export async function rows(): Promise<readonly Row[]> {
 
 /** With 10,000 the speaker's 10,000 status objects take minutes of the API server's time before anything can be measured. */
 const sizes = [10, 100, 1_000, 10_000];
-const samplesEach = 25;
+const samplesEach = 40;
 
 /** The prefix that is typed. */
 const typed = "10.201.0.1/32";
@@ -48,7 +49,8 @@ async function events(): Promise<Row[]> {
   await using cluster = await Cluster.start();
   await setUpWorld(cluster);
   const args = [`--frr-socket-dir=${node.socketDir}`, "--health-probe-port=47472", "--port=0"];
-  const speaker = cluster.run("speaker", args, { METALLB_NODE_NAME: "n1", METALLB_POD_NAME: "speaker-n1" });
+  const env = { METALLB_NODE_NAME: "n1", METALLB_POD_NAME: "speaker-n1" };
+  await using _speaker = await startAsInImage(cluster, "speaker", args, env);
   const measured: Measured[] = [];
   for (const [i, size] of sizes.entries()) {
     await addServices(cluster, sizes[i - 1] ?? 0, size);
@@ -57,8 +59,6 @@ async function events(): Promise<Row[]> {
     await quiet(cluster);
     measured.push(await measure({ cluster, node, router, size }));
   }
-  speaker.process.kill();
-  await speaker.ended;
   return measured.flatMap(rowsOf);
 }
 

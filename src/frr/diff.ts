@@ -147,7 +147,7 @@ const goneRouters = (running: Block, wanted: Block): string[] =>
 
 /**
  * Before a router goes, the neighbors that go with it for good: bgpd tells each that it is taken away (Cease), at which the routes leave. Of
- * a router that goes whole a session with graceful restart is not told, and its routes stay for the restart time (seen on FRR 8.4 and 10.3).
+ * a router that goes whole a session with graceful restart is not told, and its routes stay for the restart time (seen on FRR 8.4).
  */
 function goodbyes(line: string, running: Block, wanted: Block): Step[] {
   const next = [...wanted].find(([other]) => readRouterLine(other)?.vrf === readRouterLine(line)?.vrf)?.[1];

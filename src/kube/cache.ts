@@ -125,7 +125,8 @@ function isNewer(a: string | undefined, b: string | undefined): boolean {
 const isSameVersion = ({ metadata: a }: KubeObject, { metadata: b }: KubeObject): boolean =>
   a.resourceVersion !== undefined && a.resourceVersion === b.resourceVersion && a.uid === b.uid;
 
-function sameToReaders(a: KubeObject, b: KubeObject): boolean {
+/** Whether two versions of an object say the same: a Node is written every few seconds, to say that it lives. */
+export function sameToReaders(a: KubeObject, b: KubeObject): boolean {
   const unversioned = (object: KubeObject) => ({ ...object, metadata: { ...object.metadata, resourceVersion: "" } });
   return deepEqual(unversioned(a), unversioned(b));
 }

@@ -1,6 +1,7 @@
 import type { Snapshot } from "../api/snapshot.ts";
 import { parseConfig } from "../config/parse.ts";
-import { sameItems } from "../std/equal.ts";
+import type { KubeObject } from "../api/object.ts";
+import { sameToReaders } from "../kube/cache.ts";
 
 type Parsed = ReturnType<typeof parseConfig>;
 
@@ -24,12 +25,24 @@ const inputs = [
  */
 export function configReader(node: string | undefined): (snapshot: Snapshot) => Parsed {
   // Not the snapshot: its Services and endpoints would stay in memory, a second world that grows old.
-  let last: { readonly from: readonly unknown[]; readonly parsed: Parsed } | undefined;
+  let last: { readonly from: readonly (readonly KubeObject[])[]; readonly parsed: Parsed } | undefined;
   return (snapshot) => {
-    const from = inputs.map((part) => snapshot[part]);
-    if (last && sameItems(last.from, from)) return last.parsed;
+    const from = inputs.map((part): readonly KubeObject[] => snapshot[part]);
+    if (last?.from.every((part, i) => isSame(part, from[i] ?? []))) {
+      last = { ...last, from };
+      return last.parsed;
+    }
     const parsed = parseConfig(snapshot, { node, ...(last && { lastGood: last.parsed.config }) });
     last = { from, parsed };
     return parsed;
   };
 }
+
+/** Of objects that were written again without another word nothing follows. */
+const isSame = (a: readonly KubeObject[], b: readonly KubeObject[]): boolean =>
+  a === b ||
+  (a.length === b.length &&
+    a.every((one, i) => {
+      const other = b[i];
+      return one === other || (other !== undefined && sameToReaders(one, other));
+    }));

@@ -81,6 +81,7 @@ export class Performer {
 }
 
 function keyOfWrite(write: Write): string {
-  const { kind, name, namespace } = write.kind === "create" ? refOf(write.object) : write.object;
-  return `${write.kind} ${kind} ${namespace ?? ""}/${name}`;
+  const { kind, name, namespace, uid } = write.kind === "create" ? refOf(write.object) : write.object;
+  // Of two objects of one name, one after the other, the second must not wait for what was done to the first.
+  return `${write.kind} ${kind} ${namespace ?? ""}/${name} ${uid ?? ""}`;
 }

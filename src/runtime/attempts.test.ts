@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Attempts } from "./attempts.ts";
 
 const limits = { minMs: 1_000, maxMs: 60_000 };
@@ -20,8 +20,42 @@ test("a success ends the wait", () => {
 
 test("work that somebody keeps undoing is slowed down", () => {
   const attempts = new Attempts(limits);
-  const waits = Array.from({ length: 7 }, () => attempts.succeeded("a"));
+  const waits = Array.from({ length: 7 }, () => {
+    attempts.mayTry("a");
+    return attempts.succeeded("a");
+  });
   expect(waits.slice(0, 5)).toEqual([0, 0, 0, 0, 0]);
   expect(waits[5]).toBeGreaterThanOrEqual(1_000);
   expect(waits[6]).toBeGreaterThanOrEqual(2_000);
+});
+
+test("work that comes again after a while is not, however often it does", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  try {
+    const attempts = new Attempts(limits);
+    const waits = Array.from({ length: 20 }, () => {
+      vi.advanceTimersByTime(1_500);
+      attempts.mayTry("a");
+      return attempts.succeeded("a");
+    });
+    expect(waits).toEqual(Array(20).fill(0));
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("after a wait that nobody minded, it is as before", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  try {
+    const attempts = new Attempts(limits);
+    for (let i = 0; i < 8; i++) {
+      attempts.mayTry("a");
+      attempts.succeeded("a");
+    }
+    vi.advanceTimersByTime(90_000);
+    expect(attempts.mayTry("a")).toBe(true);
+    expect(attempts.succeeded("a")).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -3,7 +3,18 @@ import { monotonicMs } from "./clock.ts";
 
 /** So many successes in quick succession are free; after them the key is paced. */
 const freeRuns = 5;
+/** What is wanted again within this is wanted because somebody has undone it. */
 const quickMs = 1_000;
+
+interface Known {
+  readonly failures: number;
+  /** Successes, each wanted quickly after the one before. */
+  readonly runs: number;
+  readonly doneAt: number;
+  readonly notBefore: number;
+  /** Whether it was wanted quickly after it was done. */
+  isWantedAgain: boolean;
+}
 
 /**
  * Remembers, for each key, when it may be tried again: what fails for one key never delays another. A key that succeeds
@@ -11,15 +22,19 @@ const quickMs = 1_000;
  */
 export class Attempts {
   readonly #limits: BackoffLimits;
-  readonly #keys = new Map<string, { readonly failures: number; readonly runs: number; readonly notBefore: number }>();
+  readonly #keys = new Map<string, Known>();
 
   constructor(limits: BackoffLimits) {
     this.#limits = limits;
   }
 
-  /** Whether the wait of `key` is over, if it had one. */
+  /** Whether the wait of `key` is over, if it had one. Asked whenever it is wanted. */
   mayTry(key: string): boolean {
-    return monotonicMs() >= (this.#keys.get(key)?.notBefore ?? 0);
+    const known = this.#keys.get(key);
+    if (known === undefined) return true;
+    const now = monotonicMs();
+    if (now - known.doneAt < quickMs) known.isWantedAgain = true;
+    return now >= known.notBefore;
   }
 
   /** Notes a failure; returns the wait in milliseconds until the next try. */
@@ -31,15 +46,15 @@ export class Attempts {
   /** Notes a success; returns the wait in milliseconds until the next try, mostly 0. */
   succeeded(key: string): number {
     const last = this.#keys.get(key);
-    const isQuick = last !== undefined && monotonicMs() - last.notBefore < quickMs;
-    const runs = isQuick ? last.runs + 1 : 1;
+    const runs = last?.isWantedAgain ? last.runs + 1 : 1;
     return this.#wait(key, { failures: 0, runs }, runs - freeRuns);
   }
 
-  #wait(key: string, counts: { readonly failures: number; readonly runs: number }, step: number): number {
+  #wait(key: string, counts: Pick<Known, "failures" | "runs">, step: number): number {
     this.#sweep();
     const wait = step > 0 ? Math.ceil(backoffMs(step, this.#limits)) : 0;
-    this.#keys.set(key, { ...counts, notBefore: monotonicMs() + wait });
+    const now = monotonicMs();
+    this.#keys.set(key, { ...counts, doneAt: now, notBefore: now + wait, isWantedAgain: false });
     return wait;
   }
 

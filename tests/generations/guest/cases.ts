@@ -73,6 +73,8 @@ async function vrfs(backend: FrrBackend): Promise<string> {
   await backend.apply(desired(), patience);
   const first = await eventually("it is there from outside", has(main, shared));
   const second = await eventually("it is there from VRF red", has(red, shared));
+  // While the machine still starts, BFD may end a session once more.
+  for (const session of [main, red]) await steady(backend, session);
   assert.equal(await attributesFrom(main, shared), "64512:100/");
   assert.equal(await attributesFrom(red, shared), "64512:200 no-export/64512:1:2");
   await eventually("what was sent in VRF red is observed", async () => {

@@ -3,8 +3,12 @@ import { createFrrBackend } from "../../../src/backends/frr/backend.ts";
 import { cases } from "./cases.ts";
 import { configureRouter, connect, hosts, socketDir, startFrr } from "./world.ts";
 
-const tell = (name: string, passed: boolean, words: string): void =>
-  console.log(`@case ${JSON.stringify({ name, passed, words: `${words} [${process.uptime().toFixed(1)} s]` })}`);
+const lines: string[] = [];
+
+function tell(name: string, passed: boolean, words: string): void {
+  lines.push(`@case ${JSON.stringify({ name, passed, words: `${words} [${process.uptime().toFixed(1)} s]` })}`);
+  console.log(lines.at(-1));
+}
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
 
@@ -22,4 +26,6 @@ try {
 } catch (error) {
   tell("the machine inside", false, wordsOf(error));
 }
+// Once more: the kernel speaks on the same console, and may have spoken into one of them.
+for (const line of lines) console.log(line);
 process.exit();
