@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { exhaustive } from "./exhaustive.ts";
 import { omit } from "./omit.ts";
-import { compareText, sortedBy, sortedText } from "./order.ts";
+import { compareText, placeIn, sortedBy, sortedText } from "./order.ts";
 
 test("texts are ordered by code unit, whatever the language", () => {
   expect(sortedText(["b", "a", "B", "ä", "10", "9"])).toEqual(["10", "9", "B", "a", "b", "ä"]);
@@ -25,6 +25,14 @@ test("equal keys keep their order, and nothing is changed in place", () => {
   ];
   expect(sortedBy(items, ({ k }) => k).map(({ n }) => n)).toEqual([2, 1, 3]);
   expect(items.map(({ n }) => n)).toEqual([1, 2, 3]);
+});
+
+test("the place of what is there, and of what is not", () => {
+  const items = ["b", "d", "f"];
+  expect(["a", "b", "c", "d", "f", "g"].map((text) => placeIn(items, (item) => item < text))).toEqual([
+    0, 0, 1, 1, 2, 3,
+  ]);
+  expect(placeIn([], () => true)).toBe(0);
 });
 
 test("omit leaves the others and the original alone", () => {

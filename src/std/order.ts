@@ -26,14 +26,3 @@ export function placeIn<T>(items: readonly T[], isBefore: (item: T) => boolean):
   }
   return low;
 }
-
-/** The items sorted by the text `key` gives: the same list when it is in order already. */
-export function ordered<T>(items: readonly T[], key: (item: T) => string): readonly T[] {
-  let before = "";
-  for (const item of items) {
-    const now = key(item);
-    if (now < before) return sortedBy(items, key);
-    before = now;
-  }
-  return items;
-}
