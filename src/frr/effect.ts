@@ -1,4 +1,4 @@
-import { type Extras, isSameContext } from "./extras.ts";
+import { type Extras, isPolicy, isSameContext } from "./extras.ts";
 import type { Step } from "./diff.ts";
 import { contextsOf, neighborOfLine, placeOf, removalOf } from "./lines.ts";
 import {
@@ -184,14 +184,32 @@ export function touchesExtras(step: Step, { added }: Effect): boolean {
 
 const ofGroup = /^(?:no )?route-map (?:G\d+|\S+-out) (?:permit|deny) \d+$/;
 
-/** Whether lists or route-maps differ: bgpd goes by them for what it is told from then on, and must be asked to for the rest. */
-export function differInPolicy(a: Effect, b: Effect): boolean {
-  const policyOf = ({ added, suppressed }: Effect): string =>
-    JSON.stringify(
-      [added, suppressed].map((lines) => lines.filter(({ context, line }) => isPolicy.test(context[0] ?? line))),
-    );
-  return policyOf(a) !== policyOf(b);
+/** "in": what peers told; "out": what they are told. */
+export type Direction = "in" | "out";
+
+/**
+ * In which directions lists and route-maps differ that are in force: bgpd goes by them for what comes from then on, and must be asked to
+ * for the rest. A list counts for what goes out only where a map does that isn't a peer's inbound one.
+ */
+export function policyChanges(a: Effect, b: Effect): readonly Direction[] {
+  const [before, after] = [policyOf(a), policyOf(b)];
+  const differ = (counts: (map: string) => boolean): boolean => {
+    const of = (lines: readonly PolicyLine[]) => JSON.stringify(lines.filter((one) => counts(mapOf(one))));
+    return of(before) !== of(after);
+  };
+  const hasOut = [...before, ...after].some((one) => mapOf(one) !== "" && !mapOf(one).endsWith("-in"));
+  return [
+    ...(differ((map) => !map.endsWith("-out")) ? (["in"] as const) : []),
+    ...(hasOut && differ((map) => !map.endsWith("-in")) ? (["out"] as const) : []),
+  ];
 }
 
-const isPolicy =
-  /^(?:route-map|ip(?:v6)? (?:prefix-list|access-list)|access-list|bgp (?:as-path|community-list|large-community-list|extcommunity-list)) /;
+type PolicyLine = readonly [sign: string, ...path: readonly string[]];
+
+const policyOf = ({ added, suppressed }: Effect): readonly PolicyLine[] =>
+  [...added.map((one) => ({ ...one, sign: "+" })), ...suppressed.map((one) => ({ ...one, sign: "-" }))].flatMap(
+    (one): PolicyLine[] => (isPolicy(one) ? [[one.sign, ...one.context, one.line]] : []),
+  );
+
+/** The route-map that a line belongs to; empty for a list. */
+const mapOf = ([, first = ""]: PolicyLine): string => /^route-map (\S+)/.exec(first)?.[1] ?? "";

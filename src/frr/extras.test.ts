@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { effectBetween, effective, isIntact, keptBy, noEffect, touchesExtras, undone } from "./effect.ts";
+import {
+  effectBetween,
+  effective,
+  isIntact,
+  keptBy,
+  noEffect,
+  policyChanges,
+  touchesExtras,
+  undone,
+} from "./effect.ts";
 import { extrasSteps, readExtras, reservedNumbers } from "./extras.ts";
 import { parseRunning } from "./parse.ts";
 import { emptyTree, type Tree } from "./tree.ts";
@@ -288,6 +297,20 @@ describe("what the lines do", () => {
       "neighbor 10.0.0.1 activate",
     ]);
     expect(keptBy(effect, read("ip prefix-list other permit any"))).toEqual(noEffect);
+  });
+
+  test("counts for what peers told and are told", () => {
+    const of = (text: string) => effectBetween(emptyTree, tree(text));
+    const list = "ip prefix-list a seq 5 permit any\n";
+    const other = "ip prefix-list a seq 5 deny any\n";
+    const [inward, outward] = ["route-map x-in permit 5\n", "route-map x-out permit 5\n"];
+    expect(policyChanges(of(list), of(list))).toEqual([]);
+    expect(policyChanges(noEffect, of("router bgp 1\n bgp router-id 1.2.3.4\n"))).toEqual([]);
+    expect(policyChanges(of(list), of(other))).toEqual(["in"]);
+    expect(policyChanges(of(list), of(list + inward))).toEqual(["in"]);
+    expect(policyChanges(of(list + outward), of(other + outward))).toEqual(["in", "out"]);
+    expect(policyChanges(of(list + outward), of(list))).toEqual(["out"]);
+    expect(policyChanges(of(list + outward), of(list + outward + inward))).toEqual(["in"]);
   });
 
   test("may be another after what isn't a prefix or a group", () => {

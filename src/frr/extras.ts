@@ -179,6 +179,17 @@ export function extrasSteps({ lines }: Extras, daemon: DaemonName): Extract<Step
   return steps;
 }
 
+/** Those for bgpd's lists and route-maps, which need nothing else to be there. */
+export const policySteps = ({ lines, refused }: Extras) =>
+  extrasSteps({ lines: lines.filter((one) => isPolicy(one) && !one.line.startsWith("no ")), refused }, "bgpd");
+
+/** Whether a line is of a list or a route-map. */
+export const isPolicy = ({ context, line }: Pick<ExtraLine, "context" | "line">): boolean =>
+  policy.test(context[0] ?? line);
+
+const policy =
+  /^(?:route-map|ip(?:v6)? (?:prefix-list|access-list)|access-list|bgp (?:as-path|community-list|large-community-list|extcommunity-list)) /;
+
 export const isSameContext = (a: readonly string[], b: readonly string[]): boolean => a.join("\n") === b.join("\n");
 
 /** Numbers of entries in outbound maps that the text names: they are its own, and no group of ours may have them. */

@@ -5,7 +5,7 @@ import type { DaemonNews } from "../../announce/news.ts";
 import type { Refusal } from "../../announce/refusal.ts";
 import { causeOf } from "../../frr/cause.ts";
 import { diff, type Step } from "../../frr/diff.ts";
-import { effective, touchesExtras, undone } from "../../frr/effect.ts";
+import { type Direction, effective, touchesExtras, undone } from "../../frr/effect.ts";
 import { parseRunning } from "../../frr/parse.ts";
 import { Planner } from "../../frr/planner.ts";
 import { freshAmong, withoutConsequences } from "../../frr/refused.ts";
@@ -60,6 +60,9 @@ const restMs = 1_000;
 /** When to look again after prefixes changed, or others changed something: bgpd holds its queue for 50 ms, and a busy one for longer. */
 const lookAgainMs = [60, 250, 1_100];
 
+/** Until a router whose session has just come up hears a request for its routes; see `#sayPolicies`. It waits for up to 500 ms. */
+const secondLookMs = 1_100;
+
 /** What happens while one value is applied. */
 interface Turn {
   readonly failures: Map<DaemonName, VtyError[]>;
@@ -93,6 +96,7 @@ class FrrDriver implements FrrBackend {
   #refused: readonly Refused[] = [];
   readonly #planner = new Planner();
   readonly #extras: SaidExtras;
+  #secondLook: NodeJS.Timeout | undefined;
   /** How often each daemon was lost. */
   readonly #losses = new Map<DaemonName, number>();
   /** When the configuration was read last because its time had come, and when for whatever reason. */
@@ -127,6 +131,7 @@ class FrrDriver implements FrrBackend {
     if (known !== undefined) throw known;
     if (this.#news.isDrifting) this.#ringLater();
     await this.#extras.begin(desired, this.#tree(), isFresh);
+    await this.#sayPolicies(turn, signal);
     const wanted = await this.#sayExtras(await this.#takeAll(desired, turn, signal), desired, turn, signal);
     const running = effective(wanted, this.#extras.effect);
     for (const name of daemonNames) {
@@ -208,8 +213,27 @@ class FrrDriver implements FrrBackend {
       const running = this.#tree();
       this.#extras.learn(new Set(due.filter(isReached)), { rendered, running, refused });
     }
-    if (this.#extras.isPolicyNew && isReached("bgpd")) await this.#lookThrough(desired, turn, signal);
+    if (this.#extras.policyChanges.length > 0 && isReached("bgpd")) await this.#lookThrough(desired, turn, signal);
     return rendered;
+  }
+
+  /**
+   * Says to a bgpd without a router the lists and route-maps of the administrator's lines, so that they are there when sessions come up.
+   *
+   * What a router told before them would have to be asked for again, which FRR as a router forgets within 100 ms of a session's start
+   * (8.4, bgpd/bgp_route.c, bgp_announce_route: one is under way, and suppresses what it has sent already).
+   */
+  async #sayPolicies(turn: Turn, signal: AbortSignal): Promise<void> {
+    const isReached = this.#running.has("bgpd") && !this.#isLostIn(turn, "bgpd");
+    const hasRouter = [...this.#tree().bgpd.keys()].some((line) => readRouterLine(line) !== undefined);
+    if (!isReached || hasRouter) return;
+    const before = this.#tree();
+    const steps = this.#extras.firstSteps();
+    if (steps.length === 0) return;
+    // Said again with all the rest, when a refusal is told.
+    for (const step of steps) await this.#take(step, turn.failures, signal);
+    await this.#read("bgpd", turn.failures, signal);
+    this.#extras.saidFirst(before, this.#tree());
   }
 
   /** Sets right what others changed since the last look: it must not count as the administrator's lines' doing. */
@@ -227,13 +251,31 @@ class FrrDriver implements FrrBackend {
   /** With `bgp route-map delay-timer 0` bgpd goes by a changed list or route-map only for what comes from then on. */
   async #lookThrough({ routers }: BgpDesired, { failures }: Turn, signal: AbortSignal): Promise<void> {
     await this.#attempt("bgpd", failures, signal, async () => {
-      for (const { vrf } of routers) {
-        for (const family of families)
-          await this.#daemons.bgpd.show(`clear bgp ${vrf === "" ? "" : `vrf ${vrf} `}${family} unicast * soft`, signal);
-      }
+      const directions = this.#extras.policyChanges;
+      for (const direction of directions) await this.#clearSoftly(routers, direction, signal);
       this.#extras.lookedThrough();
       this.#ringLater();
+      if (directions.includes("in")) this.#lookLater(routers, signal);
     });
+  }
+
+  #lookLater(routers: BgpDesired["routers"], signal: AbortSignal): void {
+    clearTimeout(this.#secondLook);
+    this.#secondLook = setTimeout(() => {
+      // A bgpd that is gone has forgotten all that it was told.
+      this.#clearSoftly(routers, "in", signal).catch(() => {});
+    }, secondLookMs).unref();
+  }
+
+  /** "in" asks each peer for its routes again (RFC 2918), "out" tells each peer all of ours again. */
+  async #clearSoftly(routers: BgpDesired["routers"], direction: Direction, signal: AbortSignal): Promise<void> {
+    for (const { vrf } of routers) {
+      for (const family of families)
+        await this.#daemons.bgpd.show(
+          `clear bgp ${vrf === "" ? "" : `vrf ${vrf} `}${family} unicast * soft ${direction}`,
+          signal,
+        );
+    }
   }
 
   #isLostIn({ losses }: Turn, name: DaemonName): boolean {
@@ -414,6 +456,7 @@ class FrrDriver implements FrrBackend {
 
   async close(): Promise<void> {
     for (const timer of this.#lookAgain) clearTimeout(timer);
+    clearTimeout(this.#secondLook);
     for (const name of daemonNames) this.#daemons[name].close();
     await this.#turn;
   }

@@ -2,8 +2,26 @@ import { createHash } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import type { BgpDesired } from "../../announce/desired.ts";
 import type { Refusal } from "../../announce/refusal.ts";
-import { differInPolicy, type Effect, effectBetween, isIntact, keptBy, noEffect, within } from "../../frr/effect.ts";
-import { type Extras, extrasSteps, isSameContext, noExtras, readExtras, reservedNumbers } from "../../frr/extras.ts";
+import {
+  type Direction,
+  type Effect,
+  effectBetween,
+  isIntact,
+  keptBy,
+  noEffect,
+  policyChanges,
+  within,
+} from "../../frr/effect.ts";
+import {
+  type Extras,
+  extrasSteps,
+  isPolicy,
+  isSameContext,
+  noExtras,
+  policySteps,
+  readExtras,
+  reservedNumbers,
+} from "../../frr/extras.ts";
 import type { RefusedLine } from "../../frr/refused.ts";
 import { render } from "../../frr/render.ts";
 import { blockAt, type DaemonName, type Tree } from "../../frr/tree.ts";
@@ -39,6 +57,8 @@ export class SaidExtras {
   readonly #log: Log | undefined;
   #isLoaded = false;
   #isSaved = true;
+  /** Whether lists and route-maps were said in this turn before there was a session. */
+  #isFirst = false;
   #text: string | undefined;
   #hash: string | undefined;
   #extras: Extras = noExtras;
@@ -86,9 +106,9 @@ export class SaidExtras {
     return [...notSaid, ...this.#refusals];
   }
 
-  /** Whether lists or route-maps have changed since bgpd last looked through its tables. */
-  get isPolicyNew(): boolean {
-    return differInPolicy(this.#lookedThrough, this.#effect);
+  /** In which directions lists or route-maps have changed since bgpd last looked through its tables. */
+  get policyChanges(): readonly Direction[] {
+    return policyChanges(this.#lookedThrough, this.#effect);
   }
 
   lookedThrough(): void {
@@ -101,6 +121,7 @@ export class SaidExtras {
     const asksNow = asksAgain && this.#isLoaded;
     if (!this.#isLoaded) await this.#load();
     this.#isLoaded = true;
+    this.#isFirst = false;
     const { extras: text } = desired;
     if (text === undefined) return this.#forget();
     if (text !== this.#text) this.#change(text, desired, running);
@@ -117,6 +138,7 @@ export class SaidExtras {
     if (hash === this.#hash) return;
     // Without a word from the speaker before: what runs beyond ours and is in the text is taken for the text's.
     const known = this.#hash === undefined ? effectBetween(render(desired, running), running) : this.#effect;
+    if (this.#hash === undefined) this.#lookedThrough = known;
     this.#effect = keptBy(known, this.#extras);
     this.#hash = hash;
     this.#refusals = [];
@@ -150,6 +172,17 @@ export class SaidExtras {
     this.#effect = within(this.#effect, rendered);
   }
 
+  /** What can be said of the text before there is any session. */
+  firstSteps = () => policySteps(this.#extras);
+
+  /** That was said, and what ran became what runs: nobody has told or been told anything by other rules. */
+  saidFirst(before: Tree, running: Tree): void {
+    const others = this.#effect.added.filter(({ daemon }) => daemon !== "bgpd");
+    const suppressed = this.#effect.suppressed.filter(({ daemon }) => daemon !== "bgpd");
+    this.#effect = { added: [...others, ...effectBetween(before, running).added], suppressed };
+    this.#isFirst = true;
+  }
+
   stepsFor = (daemon: DaemonName) => extrasSteps(this.#extras, daemon);
 
   /** What became of it: `running` as it was read after the text was said to `daemons`, on top of what is `rendered`. */
@@ -167,6 +200,8 @@ export class SaidExtras {
     const said = refused.filter((one) => !isGoneAlready(one, running)).map((one) => this.#refusal(one));
     this.#refusals = [...this.#refusals.filter(isOther), ...said];
     for (const daemon of daemons) this.#due.delete(daemon);
+    const wereThere = this.#isFirst && daemons.has("bgpd") && !this.#effect.suppressed.some(isPolicy);
+    if (wereThere) this.#lookedThrough = this.#effect;
     this.#isSaved = false;
   }
 

@@ -210,7 +210,7 @@ export class Rig implements AsyncDisposable {
       from = text.length;
       return [...fresh.matchAll(/vty\[\d+\]@[^#>]*[#>] ?(.*)$/gm)]
         .map(([, command = ""]) => command.trim())
-        .filter((command) => !command.startsWith("show ") && command !== "enable");
+        .filter((command) => !/^(?:show |clear |enable$)/.test(command));
     };
   }
 
