@@ -179,16 +179,21 @@ function toldTo(peers: readonly Peer[], { sessions }: BgpObserved): ToldTo {
 export const neighborOf = ({ endpoint }: Peer): string =>
   endpoint.kind === "address" ? endpoint.address : endpoint.interface;
 
+/** Name of the object for a node and a Service (`namespace/name`). */
+export function statusNameOf(node: string, service: string): string {
+  const digest = createHash("sha256").update(`${node}/${service}`).digest("hex");
+  return `${bgpStatusNamePrefix}${digest.slice(0, 12)}`;
+}
+
 function creation({ node, namespace, owner }: ServiceBgpInput, status: Wanted): Write {
   const { serviceName, serviceNamespace } = status;
-  const digest = createHash("sha256").update(`${node}/${serviceNamespace}/${serviceName}`).digest("hex");
   return {
     kind: "create",
     object: {
       apiVersion: apiVersionOf(serviceBgpStatus),
       kind: serviceBgpStatus.kind,
       metadata: {
-        name: `${bgpStatusNamePrefix}${digest.slice(0, 12)}`,
+        name: statusNameOf(node, `${serviceNamespace}/${serviceName}`),
         namespace,
         labels: {
           [labelNode]: node,
