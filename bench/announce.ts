@@ -102,7 +102,9 @@ async function measure({ cluster, node, router, size }: Place): Promise<Measured
     await settled(cluster, name, true);
     remove?.push(await until(router, `${ip}/32`, false, () => setAddress(cluster, name, undefined)));
     await settled(cluster, name, false);
-    // Back to back: the speaker looks for lines of others once a minute.
+  }
+  // Afterwards, lest the speaker, which looks for what others type, should ask bgpd for its whole table while something is measured.
+  for (let i = 0; i < samplesEach; i++) {
     typedAdd?.push(await until(router, typed, true, () => node.vty("bgpd", `network ${typed} ${suffix}`)));
     typedRemove?.push(await until(router, typed, false, () => node.vty("bgpd", `no network ${typed}`)));
     await wait(50);
