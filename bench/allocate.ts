@@ -6,7 +6,7 @@ import { familiesOf, readWish } from "../src/allocate/wish.ts";
 import type { Service } from "../src/api/core.ts";
 import { serviceWrites } from "../src/status/service-status.ts";
 import { Simulation } from "../tests/allocate/simulation.ts";
-import { leastMs, type Row } from "./bench.ts";
+import { collectGarbage, leastMs, type Row } from "./bench.ts";
 
 const pools = [pool("v4", ["10.0.0.0/14"]), pool("v6", ["fd00::/64"])];
 const sizes = [10, 100, 1_000, 10_000, 100_000];
@@ -144,9 +144,9 @@ function wholeCluster(): readonly Row[] {
 const pass = (services: readonly Service[], memory?: Memory): AllocationResult =>
   allocate({ config: { pools }, services, lbClass: "", ...(memory && { memory }) });
 
-/** After a collection, where the flag --expose-gc allows one. */
+/** After a collection. */
 function heapMB(): number {
-  globalThis.gc?.();
+  collectGarbage();
   return process.memoryUsage().heapUsed / 2 ** 20;
 }
 

@@ -12,7 +12,7 @@ import { bgpAdvertisement, peer, pool } from "../tests/objects.ts";
 import { Cluster } from "../tests/programs/cluster.ts";
 import { startAsInImage } from "../tests/programs/image.ts";
 import { addService, addServices, setAddress, setUpWorld, statuses } from "../tests/programs/many-services.ts";
-import type { Row } from "./bench.ts";
+import { collectGarbage, type Row } from "./bench.ts";
 
 /**
  * From an event at the API server to the route in a router's table, through a speaker process and real FRR.
@@ -121,6 +121,7 @@ async function measure({ cluster, node, router, size }: Place): Promise<Measured
 
 /** Until the router's table has the prefix, or no longer has it; in milliseconds from before `event`. */
 async function until(router: Frr, prefix: string, is: boolean, event: () => Promise<unknown>): Promise<number> {
+  collectGarbage();
   const start = performance.now();
   await event();
   await eventually(`${prefix} ${is ? "there" : "gone"}`, async () => (await router.hasRoute(prefix)) === is);
