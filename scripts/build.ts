@@ -18,6 +18,11 @@ export const nodeFlags = [
   "--no-concurrent-recompilation",
 ] as const;
 
+/** CommonJS packages inside an ES module: they expect this name. */
+export const requireBanner = {
+  js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+};
+
 /** Threads that a program starts, from files beside its own. */
 const WORKERS = ["self-signed"] as const;
 
@@ -37,10 +42,7 @@ export async function buildPrograms(outdir: string): Promise<void> {
     sourcemap: "linked",
     outExtension: { ".js": ".mjs" },
     logLevel: "error",
-    // CommonJS packages inside an ES module: they expect these names.
-    banner: {
-      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-    },
+    banner: requireBanner,
   });
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { requireBanner } from "../../scripts/build.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const made = join(repository, ".cache/vm");
@@ -44,6 +45,7 @@ async function packProgram(directory: string): Promise<void> {
     platform: "node",
     format: "esm",
     target: "node24",
+    banner: requireBanner,
     logLevel: "error",
   });
   copyFileSync(init, join(tree, "init"));
