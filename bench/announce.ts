@@ -25,7 +25,7 @@ export async function rows(): Promise<readonly Row[]> {
 
 /** With 10,000 the speaker's 10,000 status objects take minutes of the API server's time before anything can be measured. */
 const sizes = [10, 100, 1_000, 10_000];
-const samplesEach = 50;
+const samplesEach = 100;
 
 /** The prefix that is typed. */
 const typed = "10.201.0.1/32";
