@@ -73,7 +73,8 @@ export function startTime(pid: number): string | undefined {
   }
 }
 
-function kill(pid: number): void {
+/** Ends a process at once, if it has not ended. */
+export function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {

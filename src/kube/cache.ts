@@ -1,5 +1,5 @@
 import { deepEqual, sameItems } from "../std/equal.ts";
-import { compareText, sortedBy } from "../std/order.ts";
+import { placeIn, sortedBy } from "../std/order.ts";
 import { keyOf, type KubeObject } from "../api/object.ts";
 import type { WatchEvent } from "./client.ts";
 
@@ -104,15 +104,9 @@ export class Cache<T extends KubeObject> {
 
   /** Where `key` is, or would be. */
   #position(key: string): { readonly index: number; readonly found: boolean } {
-    let [low, high] = [0, this.#items.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const object = this.#items[middle];
-      if (object && compareText(keyOf(object), key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    const at = this.#items[low];
-    return { index: low, found: at !== undefined && keyOf(at) === key };
+    const index = placeIn(this.#items, (object) => keyOf(object) < key);
+    const at = this.#items[index];
+    return { index, found: at !== undefined && keyOf(at) === key };
   }
 }
 

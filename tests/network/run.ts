@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { namesIn, startTime } from "../../lab/processes.ts";
+import { kill, namesIn, startTime } from "../../lab/processes.ts";
 
 /**
  * Begins a run of tests: what killed runs have left is removed, and this one's temporary files get a folder of their own. Returns
@@ -28,7 +28,7 @@ export const netnsOf = (host: string): string => `${process.env["TEST_RUN"] ?? "
 export function sweepKilled(): void {
   for (const netns of namesIn("/run/netns").filter(isOrphan)) {
     const pids = execFileSync("ip", ["netns", "pids", netns], { encoding: "utf8" }).split("\n");
-    for (const pid of pids.map(Number)) if (pid > 0) end(pid);
+    for (const pid of pids.map(Number)) if (pid > 0) kill(pid);
     spawnSync("ip", ["netns", "delete", netns]);
   }
   for (const name of namesIn(tmpdir()).filter(isOrphan)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
@@ -37,12 +37,4 @@ export function sweepKilled(): void {
 function isOrphan(name: string): boolean {
   const [, pid, started] = /^mts-(\d+)-(\d+)(?:-|$)/.exec(name) ?? [];
   return pid !== undefined && startTime(Number(pid)) !== started;
-}
-
-function end(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It ended between the look and the signal: that is what was wanted.
-  }
 }
