@@ -61,11 +61,14 @@ interface Kubeconfig {
  * @throws Error that names the file and what is missing in it
  */
 export async function kubeconfigAccess(path: string): Promise<Access> {
-  const { parse } = await import("../runtime/yaml.ts");
-  const file = parse(await readFile(path, "utf8")) as Kubeconfig;
+  const { readYaml } = await import("../runtime/yaml.ts");
   const fail = (why: string): never => {
     throw new Error(`kubeconfig ${path}: ${why}`);
   };
+  const [document] = readYaml(await readFile(path, "utf8"));
+  if (!document) return fail("is empty");
+  if (!document.ok) return fail(document.error);
+  const file = (document.value ?? {}) as Kubeconfig;
   const context = file.contexts?.find(({ name }) => name === file["current-context"])?.context;
   if (!context) return fail(`no context named ${JSON.stringify(file["current-context"] ?? "")}`);
   const cluster = file.clusters?.find(({ name }) => name === context.cluster)?.cluster;

@@ -1,7 +1,6 @@
 /** Any BGPPeer between its two versions, through the API: kubectl, the API server, the controller's webhooks. */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { stringify } from "yaml";
 import { until } from "../e2e/until.ts";
 import { namespace, type Rig, startRig } from "./rig.ts";
 
@@ -22,8 +21,14 @@ afterAll(() => rig?.[Symbol.asyncDispose]());
 type Version = "v1beta1" | "v1beta2";
 type Spec = Readonly<Record<string, unknown>>;
 
+/** As JSON: of YAML, kubectl and the library disagree about what `y` is. */
 const manifest = (version: Version, spec: Spec): string =>
-  stringify({ apiVersion: `metallb.io/${version}`, kind: "BGPPeer", metadata: { name: "tried", namespace }, spec });
+  JSON.stringify({
+    apiVersion: `metallb.io/${version}`,
+    kind: "BGPPeer",
+    metadata: { name: "tried", namespace },
+    spec,
+  });
 
 /** Written as one version, in place of whatever was there. */
 async function create(version: Version, spec: Spec): Promise<void> {

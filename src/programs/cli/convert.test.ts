@@ -43,6 +43,19 @@ test("what it prints, it leaves as it is", async () => {
   expect(code).toBe(0);
 });
 
+test("it reads what kubectl reads, and kubectl reads what it prints: yes is true, and a password may be y", async () => {
+  const peer = `
+apiVersion: metallb.io/v1beta2
+kind: BGPPeer
+metadata: { name: p, namespace: metallb-system }
+spec: { myASN: 64500, peerASN: 64501, peerAddress: 10.0.0.1, password: "y", ebgpMultiHop: yes }
+`;
+  const { stdout, code } = await metallb(["convert"], peer);
+  expect(code).toBe(0);
+  expect(stdout).toContain('password: "y"');
+  expect(stdout).toContain("ebgpMultiHop: true");
+});
+
 test("text that is no YAML, and an outcome that would be refused, exit with 1", async () => {
   expect(await metallb(["convert"], "a: [")).toMatchObject({ code: 1, stdout: "" });
   const { code, stderr } = await metallb(["convert"], old.replace("198.51.100.0/24", "198.51.100.0"));

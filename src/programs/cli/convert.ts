@@ -6,7 +6,7 @@ import type { KubeObject } from "../../api/object.ts";
 import { wordsOn } from "../../convert/check.ts";
 import { convert } from "../../convert/convert.ts";
 import { type Conversion, joined, type Remark } from "../../convert/conversion.ts";
-import { err, ok, type Result } from "../../std/result.ts";
+import { ok } from "../../std/result.ts";
 import type { Command } from "./command.ts";
 
 export const convertCommand: Command = {
@@ -31,35 +31,24 @@ const headings = {
 async function run(argv: readonly string[]): Promise<number> {
   const { positionals } = parseArgs({ args: [...argv], allowPositionals: true, options: {} });
   const sources = positionals.length > 0 ? positionals : ["-"];
-  const { stringify } = await import("../../runtime/yaml.ts");
+  const { writeYaml } = await import("../../runtime/yaml.ts");
   const conversion = joined(await Promise.all(sources.map(conversionOf)));
   const { objects, remarks } = conversion;
-  for (const object of objects) process.stdout.write(`---\n${stringify(object, asAnyReader)}`);
+  for (const object of objects) process.stdout.write(`---\n${writeYaml(object)}`);
   const words = wordsOn(objects, namespaceOf(objects));
   process.stderr.write(reportOf(conversion, words));
   return words.length === 0 && remarks.every(({ kind }) => kind !== "lost") ? 0 : 1;
 }
 
-/** What reads it may follow YAML 1.1, for which `yes` is true and `64512:10` a number: such texts are quoted. */
-const asAnyReader = { version: "1.1" } as const;
-
 const namespaceOf = ([first]: readonly KubeObject[]): string => first?.metadata.namespace ?? defaultNamespace;
 
 async function conversionOf(source: string): Promise<Conversion> {
   const content = source === "-" ? await text(process.stdin) : await readFile(source, "utf8");
-  const { parseAllDocuments } = await import("../../runtime/yaml.ts");
-  const read = (yaml: string): Result<unknown> => {
-    const [document] = parseAllDocuments(yaml);
-    if (!document || !("toJS" in document)) return ok(null);
-    const [error] = document.errors;
-    return error ? err(error.message) : ok(document.toJS() as unknown);
-  };
-  const documents = parseAllDocuments(content);
-  const parts = documents.map((document): Conversion => {
-    const [error] = document.errors;
-    const about = source === "-" ? "standard input" : source;
-    if (error) return { objects: [], remarks: [{ kind: "lost", about, message: `can't be read: ${error.message}` }] };
-    return convert(document.toJS(), about, read);
+  const { readYaml } = await import("../../runtime/yaml.ts");
+  const about = source === "-" ? "standard input" : source;
+  const parts = readYaml(content).map((document): Conversion => {
+    if (document.ok) return convert(document.value, about, (yaml) => readYaml(yaml)[0] ?? ok(null));
+    return { objects: [], remarks: [{ kind: "lost", about, message: `can't be read: ${document.error}` }] };
   });
   return joined(parts);
 }

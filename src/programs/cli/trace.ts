@@ -56,11 +56,10 @@ async function run(argv: readonly string[]): Promise<number> {
 
 async function objectsIn(source: string): Promise<KubeObject[]> {
   const content = source === "-" ? await text(process.stdin) : await readFile(source, "utf8");
-  const { parseAllDocuments } = await import("../../runtime/yaml.ts");
-  return parseAllDocuments(content).flatMap((document) => {
-    const [error] = document.errors;
-    if (error) throw new Error(`${source}: ${error.message}`);
-    const object = document.toJS() as (KubeObject & { items?: KubeObject[] }) | null;
+  const { readYaml } = await import("../../runtime/yaml.ts");
+  return readYaml(content).flatMap((document) => {
+    if (!document.ok) throw new Error(`${source}: ${document.error}`);
+    const object = document.value as (KubeObject & { items?: KubeObject[] }) | null;
     return object === null ? [] : (object.items ?? [object]);
   });
 }
@@ -69,8 +68,7 @@ async function objectsIn(source: string): Promise<KubeObject[]> {
 async function trace(snapshot: Snapshot, key: string, node: string): Promise<{ page: string; announced: boolean }> {
   const service = snapshot.services.find((each) => keyOf(each) === key);
   if (service === undefined) throw new Error(`no Service ${key} among the objects`);
-  const { stringify } = await import("../../runtime/yaml.ts");
-  const yaml = (value: unknown): string => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+  const { writeYaml: yaml } = await import("../../runtime/yaml.ts");
 
   const { config, problems } = parseConfig(snapshot, { node });
   const options = { config, node, ignoreExcludeLB: false, lbClass: service.spec.loadBalancerClass ?? "" };
