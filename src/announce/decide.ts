@@ -9,7 +9,8 @@ import type { Range } from "../net/range.ts";
 import { RangeMap } from "../net/range-map.ts";
 import { differences } from "../std/differences.ts";
 import { deepEqual } from "../std/equal.ts";
-import { byText, placeIn, sortedBy } from "../std/order.ts";
+import { byText, compareText, sortedBy, withItems } from "../std/order.ts";
+import { changedKeys } from "../std/persistent.ts";
 import type { Announced, Announcement, Withheld } from "./announcement.ts";
 import type { BgpDesired } from "./desired.ts";
 import { endpointObstacle, nodeObstacle, withheld } from "./obstacles.ts";
@@ -78,10 +79,8 @@ export class Decider {
 
   /** Keys of Services whose EndpointSlices are others than before. */
   #servedAnew(input: DecideInput): string[] {
-    if (input.snapshot.endpointSlices === this.#of.endpointSlices) return [];
-    const keys: string[] = [];
-    for (const [key, { slices }] of this.#entries) if (slices !== slicesOf(key, input)) keys.push(key);
-    return keys;
+    const keys = changedKeys(this.#of.endpointSlices, input.snapshot.endpointSlices);
+    return [...keys].filter((key) => this.#entries.has(key));
   }
 
   #look(view: View, key: string, service: Service | undefined, input: DecideInput): void {
@@ -116,13 +115,11 @@ export class Decider {
         ({ key }) => key,
       );
     }
-    const after = [...before];
-    for (const key of touched) {
-      const place = placeIn(after, (announcement) => announcement.key < key);
-      const entry = this.#entries.get(key);
-      after.splice(place, after[place]?.key === key ? 1 : 0, ...(entry ? [entry.announcement] : []));
-    }
-    return after;
+    const changes = Array.from(touched, (key) => ({
+      order: (announcement: Announcement) => compareText(announcement.key, key),
+      next: this.#entries.get(key)?.announcement,
+    }));
+    return withItems(before, changes);
   }
 
   /** Another configuration, class, or a node in another state, is a new beginning. */

@@ -1,6 +1,7 @@
 import type { BfdParameters, Asn, BgpPolicy, Peer } from "../config/config.ts";
 import type { Address, Family } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
+import type { Members } from "../std/persistent.ts";
 
 /** Everything that one node's BGP should be. A backend makes it so; applying it twice is harmless. */
 export interface BgpDesired {
@@ -63,7 +64,7 @@ export interface ObservedSession {
   /** "up", "down", "init", "admin-down"; absent when the session has no BFD. */
   readonly bfd?: string;
   /** Adj-RIB-Out as bgpd lists it (RFC 4271 §3.2). */
-  readonly sent: ReadonlySet<Prefix>;
+  readonly sent: Members<Prefix>;
   /**
    * When it came up or, where it isn't up, went down last; Unix time in milliseconds, good to two seconds. Absent where the
    * daemon doesn't tell.

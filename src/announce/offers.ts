@@ -4,7 +4,7 @@ import { compareCommunities, type LargeCommunity, type StandardCommunity } from 
 import { comparePrefixes, type Prefix, prefixAddress, prefixLength, prefixOf } from "../net/prefix.ts";
 import { deepEqual } from "../std/equal.ts";
 import { fitted } from "../std/fitted.ts";
-import { placeIn, sortedBy, sortedText } from "../std/order.ts";
+import { placeIn, sortedBy, sortedText, withItems } from "../std/order.ts";
 import type { Offer } from "./announcement.ts";
 import type { Path, PathAttributes, Router, RouterPeer } from "./desired.ts";
 
@@ -181,12 +181,11 @@ function resorted(paths: readonly Path[], changed: readonly Changed[]): readonly
 }
 
 function edited(paths: readonly Path[], changed: readonly Changed[]): readonly Path[] {
-  const after = [...paths];
-  for (const { prefix, next } of changed) {
-    const place = placeOf(after, prefix);
-    after.splice(place, after[place]?.prefix === prefix ? 1 : 0, ...(next ? [next] : []));
-  }
-  return after;
+  const order = (prefix: Prefix) => (path: Path) => comparePrefixes(path.prefix, prefix);
+  return withItems(
+    paths,
+    changed.map(({ prefix, next }) => ({ order: order(prefix), next })),
+  );
 }
 
 function placeOf(paths: readonly Path[], prefix: Prefix): number {

@@ -3,6 +3,7 @@ import { pathAt } from "../announce/offers.ts";
 import { comparePrefixes, type Prefix, prefixFamily } from "../net/prefix.ts";
 import { differences } from "../std/differences.ts";
 import { sameItems } from "../std/equal.ts";
+import { edited } from "../std/persistent.ts";
 import { diff } from "./diff.ts";
 import { type KnownGroups, knownGroups, recipeOf } from "./groups.ts";
 import { type Limits, type Plan, plan } from "./plan.ts";
@@ -130,10 +131,8 @@ function withNetworks(running: Tree, before: Changes, after: Changes): Tree {
   for (const [vrf, set] of after) {
     const gone = before.get(vrf) ?? new Map<Prefix, string>();
     if (set.size + gone.size === 0) continue;
-    const next = new Map(networks.get(vrf));
-    for (const prefix of gone.keys()) if (!set.has(prefix)) next.delete(prefix);
-    for (const [prefix, suffix] of set) next.set(prefix, suffix);
-    networks.set(vrf, next);
+    const removed = Array.from(gone.keys(), (prefix) => [prefix, undefined] as const);
+    networks.set(vrf, edited(networks.get(vrf) ?? new Map<string, string>(), [...removed, ...set]));
   }
   return { ...running, networks };
 }

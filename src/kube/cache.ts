@@ -83,18 +83,18 @@ export class Cache<T extends KubeObject> {
     if (old && type !== "DELETED" && isSameVersion(old, object)) return;
     if (type === "DELETED") {
       if (!old) return;
-      this.#own().splice(at.index, 1);
+      this.#splice(at.index, 1);
     } else {
-      this.#own().splice(at.index, old ? 1 : 0, object);
+      this.#splice(at.index, old ? 1 : 0, object);
       if (old && sameToReaders(old, object)) return;
     }
     this.#changed();
   }
 
-  /** The list, to be changed in place: a storm of events between two turns then costs one copy. */
-  #own(): T[] {
-    if (this.#isRead) [this.#items, this.#isRead] = [[...this.#items], false];
-    return this.#items;
+  /** In place once there is a list that nobody has read: a storm of events between two turns costs one copy. */
+  #splice(at: number, gone: number, ...come: readonly T[]): void {
+    if (this.#isRead) [this.#items, this.#isRead] = [this.#items.toSpliced(at, gone, ...come), false];
+    else this.#items.splice(at, gone, ...come);
   }
 
   #kept(object: T): T {

@@ -11,6 +11,7 @@ import type { Snapshot } from "../api/snapshot.ts";
 import type { Log } from "../runtime/log.ts";
 import { differences } from "../std/differences.ts";
 import { byText, sortedBy } from "../std/order.ts";
+import { edited } from "../std/persistent.ts";
 import type { KubeClient, Scope } from "./client.ts";
 import { Watched } from "./follow.ts";
 import {
@@ -96,21 +97,21 @@ export class World {
   #slicesByService(of: readonly EndpointSlice[]): Snapshot["endpointSlices"] {
     const before = this.#slices ?? { of: [], byService: new Map<string, readonly EndpointSlice[]>() };
     if (before.of === of) return before.byService;
-    const byService = new Map(before.byService);
+    const changed = new Map<string, readonly EndpointSlice[]>();
     const change = (
       slice: EndpointSlice | undefined,
       to: (kept: readonly EndpointSlice[]) => readonly EndpointSlice[],
     ) => {
       if (slice === undefined || !serviceOf(slice)) return;
       const key = keyOfService(slice);
-      const slices = to(byService.get(key) ?? []);
-      if (slices.length > 0) byService.set(key, slices);
-      else byService.delete(key);
+      changed.set(key, to(changed.get(key) ?? before.byService.get(key) ?? []));
     };
     for (const { before: old, after } of differences(before.of, of, byText(keyOf))) {
       change(old, (kept) => kept.filter((one) => one !== old));
       change(after, (kept) => (after ? sortedBy([...kept, after], keyOf) : kept));
     }
+    const changes = Array.from(changed, ([key, slices]) => [key, slices.length > 0 ? slices : undefined] as const);
+    const byService = edited(before.byService, changes);
     this.#slices = { of, byService };
     return byService;
   }

@@ -6,6 +6,7 @@ import type { AnnouncementDuration } from "../metrics/speaker.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { monotonicMs } from "../runtime/clock.ts";
 import { neighborOf } from "../status/service-bgp.ts";
+import type { Members } from "../std/persistent.ts";
 
 /** What a turn has done and seen. */
 export interface TimedTurn {
@@ -130,7 +131,7 @@ export class AnnouncementTimes {
 }
 
 /** Of each peer whose session is up, what it was sent. */
-type Sessions = ReadonlyMap<string, ReadonlySet<Prefix>>;
+type Sessions = ReadonlyMap<string, Members<Prefix>>;
 
 function sessionsByPeer({ routers }: BgpDesired, { sessions }: BgpObserved): Sessions {
   const shown = new Map(sessions.map((session) => [`${session.vrf} ${session.neighbor}`, session]));

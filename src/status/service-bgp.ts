@@ -11,6 +11,7 @@ import type { Prefix } from "../net/prefix.ts";
 import { differences } from "../std/differences.ts";
 import { deepEqual } from "../std/equal.ts";
 import { byText, compareText, placeIn, sortedBy, sortedText } from "../std/order.ts";
+import { type Members, PersistentSet } from "../std/persistent.ts";
 import type { Write } from "./write.ts";
 
 interface ServiceBgpInput {
@@ -100,16 +101,12 @@ export class ServiceBgpBook {
 
   /** Services with a prefix that a peer hears and did not hear, or the other way round. */
   #heard({ announcements }: ServiceBgpInput, told: ToldTo): string[] {
-    const changed = new Map([...told].map(([peer, sent]) => [peer, symmetric(this.#told.get(peer) ?? nothing, sent)]));
-    for (const [peer, sent] of this.#told) if (!told.has(peer)) changed.set(peer, sent);
-    if ([...changed.values()].every(({ size }) => size === 0)) return [];
-    const isTouched = ({ decision }: Announcement): boolean =>
-      decision.kind === "announced" &&
-      decision.offers.some((offer) => {
-        const prefixes = offer.kind === "offered" && changed.get(offer.peer);
-        return prefixes && prefixes.size > 0 && offer.prefixes.some((prefix) => prefixes.has(prefix));
-      });
-    return announcements.filter(isTouched).map(({ key }) => key);
+    const changed = new Map<string, Members<Prefix>>();
+    for (const peer of new Set([...told.keys(), ...this.#told.keys()])) {
+      const prefixes = PersistentSet.difference(this.#told.get(peer) ?? nothing, told.get(peer) ?? nothing);
+      if (prefixes.size > 0) changed.set(peer, prefixes);
+    }
+    return changed.size === 0 ? [] : announcements.filter((one) => isTouched(one, changed)).map(({ key }) => key);
   }
 
   #look(key: string, input: ServiceBgpInput): readonly Write[] {
@@ -124,11 +121,18 @@ export class ServiceBgpBook {
   }
 }
 
-const nothing: ReadonlySet<Prefix> = new Set();
+const nothing: Members<Prefix> = new Set();
 
-/** What is in one of the two only. */
-const symmetric = (a: ReadonlySet<Prefix>, b: ReadonlySet<Prefix>): ReadonlySet<Prefix> =>
-  a === b ? nothing : a.symmetricDifference(b);
+/** Loops, as it is asked of all announcements: functions made for each of ten thousand are 1.5 MB of garbage. */
+function isTouched({ decision }: Announcement, changed: ToldTo): boolean {
+  if (decision.kind !== "announced") return false;
+  for (const offer of decision.offers) {
+    const prefixes = offer.kind === "offered" ? changed.get(offer.peer) : undefined;
+    if (offer.kind !== "offered" || prefixes === undefined) continue;
+    for (const prefix of offer.prefixes) if (prefixes.has(prefix)) return true;
+  }
+  return false;
+}
 
 /** By key, as the list is sorted. */
 function found(announcements: readonly Announcement[], key: string): Announcement | undefined {
@@ -154,7 +158,7 @@ function isSame(status: ServiceBgpStatus["status"], wanted: Wanted): boolean {
 export const serviceOf = ({ metadata: { labels = {} } }: ServiceBgpStatus): string =>
   `${labels[labelStatusServiceNamespace] ?? ""}/${labels[labelStatusServiceName] ?? ""}`;
 
-type ToldTo = ReadonlyMap<string, ReadonlySet<Prefix>>;
+type ToldTo = ReadonlyMap<string, Members<Prefix>>;
 
 function wantedStatus(node: string, { service, decision }: Announcement, told: ToldTo): Wanted | undefined {
   if (decision.kind !== "announced") return undefined;

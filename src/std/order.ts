@@ -26,3 +26,25 @@ export function placeIn<T>(items: readonly T[], isBefore: (item: T) => boolean):
   }
   return low;
 }
+
+/** What stands at a place of a sorted list from now on; without `next` nothing. */
+export interface Placed<T> {
+  /** Negative for what comes before the place, 0 for what is there. */
+  readonly order: (item: T) => number;
+  readonly next: T | undefined;
+}
+
+/** A sorted list with some items put in, taken out, or others in their stead. */
+export function withItems<T>(items: readonly T[], changes: readonly Placed<T>[]): readonly T[] {
+  let after: T[] | undefined;
+  for (const { order, next } of changes) {
+    const now = after ?? items;
+    const place = placeIn(now, (item) => order(item) < 0);
+    const isThere = place < now.length && order(now[place] as T) === 0;
+    const edit = [place, Number(isThere), ...(next === undefined ? [] : [next])] as const;
+    // A copy that is made with the first change in it has room for neither more nor less.
+    if (after) after.splice(...edit);
+    else after = items.toSpliced(...edit);
+  }
+  return after ?? items;
+}

@@ -2,26 +2,27 @@ import { readAdvertised, readAdvertisedTo, readSent, type ShownSent } from "../.
 import type { Family } from "../../net/address.ts";
 import { prefixFamily, type Prefix } from "../../net/prefix.ts";
 import { sameItems } from "../../std/equal.ts";
+import { type Members, PersistentSet } from "../../std/persistent.ts";
 import type { Daemon } from "./daemon.ts";
 import { showPrefix } from "./take.ts";
 
 /** Above this, one question for the whole table costs bgpd less than one for each prefix. */
 const fewPrefixes = 128;
 
-const none: ReadonlySet<Prefix> = new Set();
+const none: PersistentSet<Prefix> = PersistentSet.of([]);
 
 /** How long a command's prefixes count as just changed: bgpd holds its queue for 50 ms, more under load. */
 const recentMs = 5_000;
 
 interface Known {
   readonly stamp: string;
-  readonly prefixes: ReadonlySet<Prefix>;
+  readonly prefixes: PersistentSet<Prefix>;
 }
 
 /** A neighbor's tables, one for each family, and all of their prefixes. */
 interface Sent {
-  readonly tables: readonly ReadonlySet<Prefix>[];
-  readonly all: ReadonlySet<Prefix>;
+  readonly tables: readonly PersistentSet<Prefix>[];
+  readonly all: PersistentSet<Prefix>;
 }
 
 /**
@@ -55,11 +56,11 @@ export class AdjRibOut {
   }
 
   /** `VRF NEIGHBOR` → prefixes of both families. */
-  async read(signal: AbortSignal): Promise<ReadonlyMap<string, ReadonlySet<Prefix>>> {
+  async read(signal: AbortSignal): Promise<ReadonlyMap<string, Members<Prefix>>> {
     const shown = readSent((await this.#bgpd.show("show bgp vrf all summary json", signal)) || "{}");
     const answers = await this.#recentAnswers(shown, signal);
     const known = new Map<string, Known>();
-    const tables = new Map<string, ReadonlySet<Prefix>[]>();
+    const tables = new Map<string, PersistentSet<Prefix>[]>();
     for (const row of shown) {
       const key = `${row.vrf} ${row.family} ${row.neighbor}`;
       const table = await this.#table(row, this.#known.get(key), answers, signal);
@@ -73,11 +74,14 @@ export class AdjRibOut {
   }
 
   /** The same set as last time when its tables are. */
-  #joined(neighbor: string, tables: readonly ReadonlySet<Prefix>[]): Sent {
-    const before = this.#sent.get(neighbor);
-    if (before && sameItems(before.tables, tables)) return before;
+  #joined(neighbor: string, tables: readonly PersistentSet<Prefix>[]): Sent {
+    const before = this.#sent.get(neighbor) ?? { tables: [], all: none };
+    if (sameItems(before.tables, tables)) return before;
     const [first = none, ...others] = tables.filter(({ size }) => size > 0);
-    return { tables, all: others.reduce((all, table) => all.union(table), first) };
+    if (others.length === 0) return { tables, all: first };
+    const changes = tables.flatMap((table, i) => [...PersistentSet.difference(before.tables[i] ?? none, table)]);
+    const isTold = (prefix: Prefix): boolean => tables.some((table) => table.has(prefix));
+    return { tables, all: before.all.with(changes.map((prefix) => [prefix, isTold(prefix)])) };
   }
 
   async #table(
@@ -91,7 +95,7 @@ export class AdjRibOut {
     if (before?.stamp === stamp) return before;
     const prefixes = before && updated(before.prefixes, row, answers);
     if (prefixes?.size === count) return { stamp, prefixes };
-    return { stamp, prefixes: new Set(await this.#whole(row, signal)) };
+    return { stamp, prefixes: PersistentSet.of(await this.#whole(row, signal)) };
   }
 
   async #whole({ vrf, family, neighbor }: ShownSent, signal: AbortSignal): Promise<Prefix[]> {
@@ -123,16 +127,11 @@ interface Answer {
 }
 
 function updated(
-  before: ReadonlySet<Prefix>,
+  before: PersistentSet<Prefix>,
   { vrf, family, neighbor }: ShownSent,
   answers: readonly Answer[],
-): Set<Prefix> | undefined {
+): PersistentSet<Prefix> | undefined {
   const own = answers.filter((answer) => answer.vrf === vrf && answer.family === family);
   if (own.length === 0) return undefined;
-  const after = new Set(before);
-  for (const { prefix, neighbors } of own) {
-    if (neighbors.has(neighbor)) after.add(prefix);
-    else after.delete(prefix);
-  }
-  return after;
+  return before.with(own.map(({ prefix, neighbors }) => [prefix, neighbors.has(neighbor)]));
 }

@@ -6,8 +6,9 @@ import type { FrrCounts } from "../../metrics/speaker.ts";
 import type { Prefix } from "../../net/prefix.ts";
 import type { AdjRibOut } from "./adj-rib-out.ts";
 import type { Daemon } from "./daemon.ts";
+import type { Members } from "../../std/persistent.ts";
 
-const nothing: ReadonlySet<Prefix> = new Set();
+const nothing: Members<Prefix> = new Set();
 
 /** Sessions as bgpd and bfdd tell them. A bfdd that is down leaves sessions without BFD. */
 export async function observeSessions(
