@@ -6,7 +6,8 @@ import { familiesOf, readWish } from "../src/allocate/wish.ts";
 import type { Service } from "../src/api/core.ts";
 import { serviceWrites } from "../src/status/service-status.ts";
 import { Simulation } from "../tests/allocate/simulation.ts";
-import { collectGarbage, leastMs, type Row } from "./bench.ts";
+import { collectGarbage } from "../src/runtime/garbage.ts";
+import { leastMs, type Row } from "./bench.ts";
 
 const pools = [pool("v4", ["10.0.0.0/14"]), pool("v6", ["fd00::/64"])];
 const sizes = [10, 100, 1_000, 10_000, 100_000];

@@ -12,7 +12,8 @@ import { bgpAdvertisement, peer, pool } from "../tests/objects.ts";
 import { Cluster } from "../tests/programs/cluster.ts";
 import { startAsInImage } from "../tests/programs/image.ts";
 import { addService, addServices, setAddress, setUpWorld, statuses } from "../tests/programs/many-services.ts";
-import { collectGarbage, type Row } from "./bench.ts";
+import { collectGarbage } from "../src/runtime/garbage.ts";
+import type { Row } from "./bench.ts";
 
 /**
  * From an event at the API server to the route in a router's table, through a speaker process and real FRR.

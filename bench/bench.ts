@@ -1,6 +1,3 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-
 /** One line of the table: a measured value, and what it is held against. */
 export interface Row {
   readonly what: string;
@@ -28,8 +25,3 @@ export function leastMs(run: () => unknown, { runs = 20, warmUp = 3 } = {}): num
   });
   return Math.min(...times);
 }
-
-setFlagsFromString("--expose-gc");
-
-/** Collects this process's garbage now, lest it should be done in the middle of what is measured. */
-export const collectGarbage = runInNewContext("gc") as () => void;

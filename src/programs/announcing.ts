@@ -19,6 +19,7 @@ import type { World } from "../kube/snapshot.ts";
 import type { ClientMetrics } from "../metrics/registry.ts";
 import type { Announced, AnnouncedMetric } from "../metrics/speaker.ts";
 import { Attempts } from "../runtime/attempts.ts";
+import { IdleCollector } from "../runtime/garbage.ts";
 import { KeyedWork } from "../runtime/keyed-work.ts";
 import { errorText, type Log } from "../runtime/log.ts";
 import type { Wake } from "../runtime/wake.ts";
@@ -78,9 +79,11 @@ export async function announce(
   const decider = new Decider();
   const routing = new Routing(context, wake);
   const telling = new Telling(context, wake, signal);
+  const garbage = new IdleCollector();
   let before: BgpObserved | undefined;
   let desired: BgpDesired | undefined;
   for await (const _ of wake) {
+    garbage.hold();
     if (!isSynced()) continue;
     const snapshot = world.snapshot();
     // Without its labels no selector can be judged; a Node object that goes leaves everything as it is.
@@ -103,6 +106,7 @@ export async function announce(
     const all = refusals.length === 0 ? problems : [...problems, ...refusalProblems(refusals, config)];
     telling.tell({ node: own, config, problems: all, decision, before, observed, failure, reached: routing.isReached });
     before = observed;
+    garbage.release(telling.isIdle);
     metrics.turn();
     missing(routing.isReached ? undefined : "FRR");
   }
@@ -210,6 +214,7 @@ class Telling {
   readonly #paced: PacedWrites;
   #announced: Set<string> | undefined;
   #announcements: readonly Announcement[] = [];
+  #hasChanged = false;
   readonly #statuses = new ServiceBgpBook();
 
   constructor(context: AnnouncingContext, wake: Wake, signal: AbortSignal) {
@@ -234,6 +239,7 @@ class Telling {
     const { announcements } = decision;
     const changes = changesBetween(this.#announcements, announcements);
     this.#announcements = announcements;
+    this.#hasChanged = changes.length > 0;
     // After a start, what the speaker before announced is no news.
     const announced = this.#announced ?? new Set(bgpStatuses.items.map(serviceOf));
     const changed = changes.flatMap(({ after }) => after ?? []);
@@ -263,6 +269,11 @@ class Telling {
 
   settled(): Promise<void> {
     return this.#work.settled();
+  }
+
+  /** Whether the last turn has decided nothing new, and nothing is left to be written. */
+  get isIdle(): boolean {
+    return !this.#hasChanged && this.#work.isIdle;
   }
 
   #writes({ config, problems, decision, observed, failure }: Turn): Iterable<Write> {

@@ -49,10 +49,17 @@ const daemonNames: readonly DaemonName[] = ["zebra", "bgpd", "bfdd"];
 /**
  * How long acknowledged state is trusted: a person in vtysh leaves no trace but the configuration itself.
  *
+ * The longer, the shorter it is since anything was said: of 10,000 prefixes bgpd's configuration is 400 KB, for which the next change,
+ * or what the last one has set off in bgpd, would have to wait.
+ *
  * FRR could log each command (`log commands`), but to all of its logs, and passwords in clear (lib/vty.c, vty_command; seen
  * with 8.4 and 10.3). What ends a session is noticed at once, see `#hear`.
  */
-const trustMs = 60_000;
+const trust = [
+  { quietMs: 1_000, ms: 60_000 },
+  { quietMs: 200, ms: 120_000 },
+  { quietMs: 0, ms: 180_000 },
+] as const;
 
 /** A session that goes up and down must not have the configuration read without end: at 10,000 prefixes it is 400 KB. */
 const restMs = 1_000;
@@ -102,6 +109,8 @@ class FrrDriver implements FrrBackend {
   /** When the configuration was read last because its time had come, and when for whatever reason. */
   #checkedAt = Number.NEGATIVE_INFINITY;
   #readAt = Number.NEGATIVE_INFINITY;
+  /** When anything was said last. */
+  #saidAt = Number.NEGATIVE_INFINITY;
   /** When it is to be read again before its time. */
   #trustedUntil = Number.POSITIVE_INFINITY;
   #turn: Promise<void> = Promise.resolve();
@@ -125,7 +134,8 @@ class FrrDriver implements FrrBackend {
 
   async #apply(desired: BgpDesired, signal: AbortSignal): Promise<void> {
     const turn: Turn = { failures: new Map(), losses: new Map(this.#losses), touched: new Set() };
-    const isFresh = await this.#readRunning(turn.failures, signal);
+    const quietMs = desired === this.#outcome?.desired ? this.#now() - this.#saidAt : 0;
+    const isFresh = await this.#readRunning(quietMs, turn.failures, signal);
     const known = this.#knownOutcome(desired);
     if (known === "in force") return;
     if (known !== undefined) throw known;
@@ -168,13 +178,14 @@ class FrrDriver implements FrrBackend {
       // Said although it was to be left out: our own mistake, which must not be repeated without end.
       if (fresh.length === 0) for (const { daemon, error } of found) note(turn.failures, daemon, error);
       this.#refused = [...standing, ...fresh];
-      await this.#readRunning(turn.failures, signal);
+      await this.#readRunning(0, turn.failures, signal);
       if (found.some(({ daemon }) => turn.failures.has(daemon))) return wanted;
     }
   }
 
   /** What the first step was refused of which anything was; nothing when all are taken. What was said to is read again then. */
   async #takeUntilRefused(steps: readonly Step[], turn: Turn, signal: AbortSignal): Promise<readonly Refused[]> {
+    if (steps.length > 0) this.#saidAt = this.#now();
     if (steps.some(changesPrefixes)) this.#ringLater();
     const said = new Set<DaemonName>();
     for (const step of steps) {
@@ -289,9 +300,10 @@ class FrrDriver implements FrrBackend {
     return stands ? (error ?? "in force") : undefined;
   }
 
-  /** Asks each daemon whose state is unknown, or too long ago (see `trustMs`); whether it was for that. */
-  async #readRunning(failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<boolean> {
-    const due = this.#now() - this.#checkedAt > trustMs;
+  /** Asks each daemon whose state is unknown, or too long ago (see `trust`); whether it was for that. */
+  async #readRunning(quietMs: number, failures: Map<DaemonName, VtyError[]>, signal: AbortSignal): Promise<boolean> {
+    const age = this.#now() - this.#checkedAt;
+    const due = trust.some((limit) => age > limit.ms && quietMs >= limit.quietMs);
     const stale = due || this.#now() > this.#trustedUntil;
     if (due && (this.#refused.length > 0 || this.#extras.wasRefused)) {
       this.#refused = [];

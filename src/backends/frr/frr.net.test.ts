@@ -50,7 +50,7 @@ describe.each(generations)("FRR $release", (generation) => {
     );
     const [session] = (await backend.observe(patience)).sessions;
     expect(session).toMatchObject({ vrf: "", neighbor: "10.0.0.1", state: "Established" });
-    expect(session?.sent).toEqual(new Set(paths.map(({ prefix }) => prefix)));
+    expect(new Set(session?.sent)).toEqual(new Set(paths.map(({ prefix }) => prefix)));
   });
 
   test("services come, go and change attributes; the router hears of exactly these", async () => {
@@ -212,6 +212,38 @@ describe.each(generations)("FRR $release", (generation) => {
     await backend.apply(desired, patience);
     expect(plan(desired, await rig.running()).steps).toEqual([]);
     await eventually("the router has what is decided", hasRoute("10.100.0.0/32", "64512:100"));
+  });
+
+  test("the look at what others have changed waits for a moment without a change of ours, but not for ever", async () => {
+    let now = 0;
+    await backend.close();
+    backend = createFrrBackend({ socketDir: rig.socketDir("node"), now: () => now });
+    await backend.apply(announcing(numbered(1)), patience);
+    const strange = async (): Promise<boolean> => {
+      const { networks } = await rig.running();
+      return [...(networks.get("")?.keys() ?? [])].some((prefix) => prefix.startsWith("10.99."));
+    };
+    const change = ["router bgp 64513", "address-family ipv4 unicast", "network 10.99.0.0/24", "end"];
+    const apply = async (desired: BgpDesired, afterMs: number): Promise<boolean> => {
+      now += afterMs;
+      await backend.apply(desired, patience);
+      return strange();
+    };
+    await rig.vty("node", "bgpd", "configure terminal", ...change);
+    const [two, three, four] = [announcing(numbered(2)), announcing(numbered(3)), announcing(numbered(4))];
+    expect(await apply(two, 61_000)).toBe(true);
+    expect(await apply(two, 500)).toBe(true);
+    expect(await apply(two, 600)).toBe(false);
+
+    // Whoever changes one line mostly changes another: it looks once more, and finds nothing.
+    expect(await apply(two, 1)).toBe(false);
+    await rig.vty("node", "bgpd", "configure terminal", ...change);
+    expect(await apply(three, 121_000)).toBe(true);
+    expect(await apply(three, 250)).toBe(false);
+
+    expect(await apply(three, 1)).toBe(false);
+    await rig.vty("node", "bgpd", "configure terminal", ...change);
+    expect(await apply(four, 181_000)).toBe(false);
   });
 
   test("a refused line is named without its secret, and everything else stands", async () => {

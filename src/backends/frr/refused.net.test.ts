@@ -112,7 +112,7 @@ describe.each(generations)("FRR $release", ({ release }) => {
     const wrong = both({ first: paths(1), second: paths(1), secondPeer: { password: "with blank" } });
     await refusalsOf(wrong);
     const said = rig.commands();
-    now += 61_000;
+    now += 181_000;
     expect(await refusalsOf(wrong)).toHaveLength(1);
     expect(said()).toContainEqual(expect.stringContaining("password"));
     rig.kill("node", "bgpd");
