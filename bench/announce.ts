@@ -10,7 +10,7 @@ import { eventually, Network } from "../tests/network/network.ts";
 import { statusNameOf } from "../src/status/service-bgp.ts";
 import { bgpAdvertisement, peer, pool } from "../tests/objects.ts";
 import { Cluster } from "../tests/programs/cluster.ts";
-import { startAsInImage } from "../tests/programs/image.ts";
+import { type Running, startAsInImage } from "../tests/programs/image.ts";
 import { addService, addServices, setAddress, setUpWorld, statuses } from "../tests/programs/many-services.ts";
 import { collectGarbage } from "../src/runtime/garbage.ts";
 import type { Row } from "./bench.ts";
@@ -52,14 +52,14 @@ async function events(): Promise<Row[]> {
   await setUpWorld(cluster);
   const args = [`--frr-socket-dir=${node.socketDir}`, "--health-probe-port=47472", "--port=0"];
   const env = { METALLB_NODE_NAME: "n1", METALLB_POD_NAME: "speaker-n1" };
-  await using _speaker = await startAsInImage(cluster, "speaker", args, env);
+  await using speaker = await startAsInImage(cluster, "speaker", args, env);
   const measured: Measured[] = [];
   for (const [i, size] of sizes.entries()) {
     await addServices(cluster, sizes[i - 1] ?? 0, size);
     await eventually(`${size} routes`, async () => (await router.tableSize()) === size, 120_000);
     await eventually(`${size} statuses`, () => statuses(cluster) === size, 240_000);
     await quiet(cluster);
-    measured.push(await measure({ cluster, node, router, size }));
+    measured.push(await measure({ cluster, node, router, speaker, size }));
   }
   return [...measured.flatMap(rowsOf), ...flatness(measured)];
 }
@@ -88,10 +88,11 @@ interface Place {
   readonly cluster: Cluster;
   readonly node: Frr;
   readonly router: Frr;
+  readonly speaker: Running;
   readonly size: number;
 }
 
-async function measure({ cluster, node, router, size }: Place): Promise<Measured> {
+async function measure({ cluster, node, router, speaker, size }: Place): Promise<Measured> {
   const suffix = /network \S+ (route-map G\d+)/.exec(await node.vty("bgpd", "show running-config"))?.[1] ?? "";
   await node.vty("bgpd", "configure terminal", "router bgp 64513", "address-family ipv4 unicast");
   const [add, remove, typedAdd, typedRemove] = [[], [], [], []] as number[][];
@@ -104,11 +105,16 @@ async function measure({ cluster, node, router, size }: Place): Promise<Measured
     remove?.push(await until(router, `${ip}/32`, false, () => setAddress(cluster, name, undefined)));
     await settled(cluster, name, false);
   }
-  // Afterwards, lest the speaker, which looks for what others type, should ask bgpd for its whole table while something is measured.
-  for (let i = 0; i < samplesEach; i++) {
-    typedAdd?.push(await until(router, typed, true, () => node.vty("bgpd", `network ${typed} ${suffix}`)));
-    typedRemove?.push(await until(router, typed, false, () => node.vty("bgpd", `no network ${typed}`)));
-    await wait(50);
+  // The speaker looks for what others type, and takes it back.
+  process.kill(speaker.pid, "SIGSTOP");
+  try {
+    for (let i = 0; i < samplesEach; i++) {
+      typedAdd?.push(await until(router, typed, true, () => node.vty("bgpd", `network ${typed} ${suffix}`)));
+      typedRemove?.push(await until(router, typed, false, () => node.vty("bgpd", `no network ${typed}`)));
+      await wait(50);
+    }
+  } finally {
+    process.kill(speaker.pid, "SIGCONT");
   }
   await node.vty("bgpd", "end");
   return {
@@ -169,8 +175,9 @@ function rowsOf({ size, add, remove, typedAdd, typedRemove }: Measured): Row[] {
 
 const median = (of: readonly number[]): number => quantile(of, 0.5);
 
+/** The least value that such a share of all does not exceed (nearest rank). */
 const quantile = (of: readonly number[], share: number): number =>
-  of.toSorted((a, b) => a - b)[Math.min(of.length - 1, Math.floor(of.length * share))] ?? 0;
+  of.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(of.length * share) - 1)] ?? 0;
 
 const worldOf = (count: number): Snapshot =>
   worldWith(servicesFrom("s", "10.100.0.0", count), {

@@ -12,7 +12,7 @@ export const collectGarbage = (): void => collect();
 const worthBytes = 3 * 1024 * 1024;
 
 /** So long after work there may be more of it, and others on this machine are busy with what it has set off. */
-const restMs = 200;
+const restMs = 150;
 
 /** Whoever has written to a socket of ours meanwhile goes first. */
 const graceMs = 10;
