@@ -106,7 +106,7 @@ export async function announce(
     const all = refusals.length === 0 ? problems : [...problems, ...refusalProblems(refusals, config)];
     telling.tell({ node: own, config, problems: all, decision, before, observed, failure, reached: routing.isReached });
     before = observed;
-    garbage.release(telling.isIdle);
+    garbage.release();
     metrics.turn();
     missing(routing.isReached ? undefined : "FRR");
   }
@@ -214,7 +214,6 @@ class Telling {
   readonly #paced: PacedWrites;
   #announced: Set<string> | undefined;
   #announcements: readonly Announcement[] = [];
-  #hasChanged = false;
   readonly #statuses = new ServiceBgpBook();
 
   constructor(context: AnnouncingContext, wake: Wake, signal: AbortSignal) {
@@ -239,7 +238,6 @@ class Telling {
     const { announcements } = decision;
     const changes = changesBetween(this.#announcements, announcements);
     this.#announcements = announcements;
-    this.#hasChanged = changes.length > 0;
     // After a start, what the speaker before announced is no news.
     const announced = this.#announced ?? new Set(bgpStatuses.items.map(serviceOf));
     const changed = changes.flatMap(({ after }) => after ?? []);
@@ -269,11 +267,6 @@ class Telling {
 
   settled(): Promise<void> {
     return this.#work.settled();
-  }
-
-  /** Whether the last turn has decided nothing new, and nothing is left to be written. */
-  get isIdle(): boolean {
-    return !this.#hasChanged && this.#work.isIdle;
   }
 
   #writes({ config, problems, decision, observed, failure }: Turn): Iterable<Write> {

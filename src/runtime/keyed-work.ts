@@ -37,11 +37,6 @@ export class KeyedWork {
     return this.#running.has(key);
   }
 
-  /** Whether nothing runs: of what was wanted, all has been done, or waits. */
-  get isIdle(): boolean {
-    return this.#running.size === 0;
-  }
-
   /**
    * Takes the place of everything wanted before that has not begun; in this order. It may be lazy: it is asked further
    * whenever something ends.
