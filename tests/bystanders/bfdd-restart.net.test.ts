@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Snapshot } from "../../src/api/snapshot.ts";
-import { Announcing, servicesFrom, worldWith } from "../network/announcing.ts";
-import { configureRouter, Frr } from "../network/frr.ts";
+import { type Announcing, servicesFrom, worldWith } from "../network/announcing.ts";
+import { configureRouter, type Frr } from "../network/frr.ts";
 import { LostRoutes } from "../network/lost-routes.ts";
-import { eventually, Network } from "../network/network.ts";
-import { Recorder } from "../network/recorder.ts";
+import { eventually, type Network } from "../network/network.ts";
+import type { Recorder } from "../network/recorder.ts";
 import { bfdProfile, bgpAdvertisement, peer, pool } from "../objects.ts";
+import { bfdIsUp, startTwoRouters } from "./two-routers.ts";
 
 /**
  * What a router can do for routes that BFD watches over while bfdd restarts, and what that costs it: the first router has
@@ -33,20 +34,13 @@ const world: Snapshot = worldWith(services, {
 });
 
 beforeAll(async () => {
-  network = held.use(new Network("bf-", 2));
-  const [frr, one, two] = await Promise.all([
-    Frr.start(network, "node"),
-    Frr.start(network, "router1"),
-    Frr.start(network, "router2"),
-  ]);
-  node = frr;
-  routers = [one, two];
-  await configureRouter(one, [{ address: first, families: ["ipv4"] }], {
-    lines: [`neighbor ${first} bfd`, `neighbor ${first} bfd check-control-plane-failure`],
-  });
-  await configureRouter(two, [{ address: second, families: ["ipv4"] }], { lines: [`neighbor ${second} bfd`] });
-  recorders = [new Recorder(one), new Recorder(two)];
-  announcing = held.use(new Announcing(node.socketDir));
+  const configure = async (one: Frr, two: Frr): Promise<void> => {
+    await configureRouter(one, [{ address: first, families: ["ipv4"] }], {
+      lines: [`neighbor ${first} bfd`, `neighbor ${first} bfd check-control-plane-failure`],
+    });
+    await configureRouter(two, [{ address: second, families: ["ipv4"] }], { lines: [`neighbor ${second} bfd`] });
+  };
+  ({ network, node, routers, recorders, announcing } = await startTwoRouters(held, "bf-", configure));
   await announcing.apply(world);
   await isWhole();
 });
@@ -55,10 +49,10 @@ afterAll(async () => {
 });
 
 async function isWhole(): Promise<void> {
-  await eventually("BFD is up, and all routes are there", async () => {
-    const { sessions } = await announcing.backend.observe(AbortSignal.timeout(20_000));
+  await bfdIsUp(announcing);
+  await eventually("all routes are there", async () => {
     const counts = await Promise.all(routers.map((router) => router.routes()));
-    return sessions.filter(({ bfd }) => bfd === "up").length === 2 && counts.every(({ length }) => length === 20);
+    return counts.every(({ length }) => length === 20);
   });
 }
 

@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Snapshot } from "../../src/api/snapshot.ts";
-import { Announcing, servicesFrom, worldWith } from "../network/announcing.ts";
-import { configureRouter, Frr } from "../network/frr.ts";
+import { type Announcing, servicesFrom, worldWith } from "../network/announcing.ts";
+import { configureRouter, type Frr } from "../network/frr.ts";
 import { LostRoutes } from "../network/lost-routes.ts";
-import { eventually, Network } from "../network/network.ts";
-import { Recorder, type Told } from "../network/recorder.ts";
+import { eventually, type Network } from "../network/network.ts";
+import type { Recorder, Told } from "../network/recorder.ts";
 import { bfdProfile, bgpAdvertisement, passwordSecret, peer, pool } from "../objects.ts";
+import { bfdIsUp, startTwoRouters } from "./two-routers.ts";
 
 /**
  * An edit is told to those whom it concerns, and nobody else notices: a thousand Services, two routers of real FRR that write
@@ -73,40 +74,26 @@ let world: Snapshot = worldWith([...many, ...some, ...wide], {
 });
 
 beforeAll(async () => {
-  network = held.use(new Network("by-", 2));
-  const [frr, one, two] = await Promise.all([
-    Frr.start(network, "node"),
-    Frr.start(network, "router1"),
-    Frr.start(network, "router2"),
-  ]);
-  node = frr;
-  routers = [one, two];
-  await configureRouter(one, [{ address: first, families: ["ipv4"] }], {
-    lines: [`neighbor ${first} bfd`, `neighbor ${first} password one`],
-  });
-  const both = [
-    { address: second, families: ["ipv4"] as const },
-    { address: third, families: ["ipv4", "ipv6"] as const },
-  ];
-  await configureRouter(two, both, { lines: [`neighbor ${second} bfd`] });
-  recorders = [new Recorder(one), new Recorder(two)];
-  announcing = held.use(new Announcing(node.socketDir));
+  const configure = async (one: Frr, two: Frr): Promise<void> => {
+    await configureRouter(one, [{ address: first, families: ["ipv4"] }], {
+      lines: [`neighbor ${first} bfd`, `neighbor ${first} password one`],
+    });
+    const both = [
+      { address: second, families: ["ipv4"] as const },
+      { address: third, families: ["ipv4", "ipv6"] as const },
+    ];
+    await configureRouter(two, both, { lines: [`neighbor ${second} bfd`] });
+  };
+  ({ network, node, routers, recorders, announcing } = await startTwoRouters(held, "by-", configure));
   await announcing.apply(world);
   for (const router of routers) {
     await eventually("all routes are there", async () => (await router.routes()).length === 1_000);
   }
-  await bfdIsUp();
+  await bfdIsUp(announcing);
 });
 afterAll(async () => {
   await held.disposeAsync();
 });
-
-async function bfdIsUp(): Promise<void> {
-  await eventually("BFD is up", async () => {
-    const { sessions } = await announcing.backend.observe(AbortSignal.timeout(20_000));
-    return sessions.filter(({ bfd }) => bfd === "up").length === 2;
-  });
-}
 
 interface TwoTold {
   readonly first: Told;
@@ -275,7 +262,7 @@ test("bfdd killed: sessions that BFD watches end once and are whole again, other
   await changing({ peers: [...world.peers, unwatched] });
   const total = world.services.length;
   await eventually("the session without BFD has its table", () => recorders[1].told(third).announced.length >= total);
-  await bfdIsUp();
+  await bfdIsUp(announcing);
   for (const recorder of recorders) recorder.restart();
   await announcing.keeping(world, async () => {
     await node.kill("bfdd");
@@ -284,7 +271,7 @@ test("bfdd killed: sessions that BFD watches end once and are whole again, other
     await eventually("the routers notice", () => recorders.every((one, i) => one.told(neighbors[i] ?? "").downs === 1));
     const ms = await eventually("both tables are whole", () => recorders.every((one) => one.ended(1)));
     console.log(`bfdd killed: both watched sessions whole ${ms.toFixed(0)} ms after the routers noticed`);
-    await bfdIsUp();
+    await bfdIsUp(announcing);
   });
   const watched = recorders.map((recorder, i) => recorder.told(neighbors[i] ?? ""));
   for (const { announced, withdrawn } of watched) {

@@ -1,10 +1,12 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { type LabProcess, startProcess } from "../../lab/processes.ts";
+import { eventually, ip } from "../../src/backends/frr/testing/namespaces.ts";
 import { netnsOf } from "./run.ts";
+
+export { eventually };
 
 /**
  * One node and some routers, each on a wire of its own, in namespaces.
@@ -86,21 +88,4 @@ export class Network implements AsyncDisposable {
     for (const name of this.#namespaces) spawnSync("ip", ["netns", "delete", name]);
     rmSync(this.directory, { recursive: true, force: true });
   }
-}
-
-const ip = (...args: readonly string[]): void =>
-  void execFileSync("ip", args, { stdio: ["ignore", "ignore", "inherit"] });
-
-/** Waits until `holds` is true; how long it took, in milliseconds. */
-export async function eventually(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  limitMs = 20_000,
-): Promise<number> {
-  const start = performance.now();
-  while (!(await holds())) {
-    if (performance.now() - start > limitMs) throw new Error(`not within ${limitMs} ms: ${what}`);
-    await wait(1);
-  }
-  return performance.now() - start;
 }

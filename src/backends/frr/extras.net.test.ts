@@ -1,3 +1,4 @@
+import { eventually } from "./testing/namespaces.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import type { Tree } from "../../frr/tree.ts";
 import { ApplyError } from "../backend.ts";
 import { createFrrBackend, type FrrBackend } from "./backend.ts";
 import { generations } from "./testing/generations.ts";
-import { eventually, Rig } from "./testing/rig.ts";
+import { Rig } from "./testing/rig.ts";
 
 /** An administrator's own lines for FRR (ConfigMap `bgpextras`), on top of what we say. */
 

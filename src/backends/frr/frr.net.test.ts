@@ -1,3 +1,4 @@
+import { eventually } from "./testing/namespaces.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { BgpDesired, Path, RouterPeer } from "../../announce/desired.ts";
 import type { BfdParameters, Peer } from "../../config/config.ts";
@@ -6,7 +7,7 @@ import { plan } from "../../frr/plan.ts";
 import { addressOf, asnOf, desiredOf, pathOf, peerOf, routerOf } from "../../frr/testing/desired.ts";
 import { createFrrBackend, type FrrBackend } from "./backend.ts";
 import { generations } from "./testing/generations.ts";
-import { eventually, Rig } from "./testing/rig.ts";
+import { Rig } from "./testing/rig.ts";
 
 const patience = AbortSignal.timeout(600_000);
 const guide = ["64512:100"];

@@ -1,3 +1,4 @@
+import { eventually } from "./testing/namespaces.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RouterPeer } from "../../announce/desired.ts";
 import type { Peer } from "../../config/config.ts";
@@ -6,7 +7,7 @@ import { createRegistry } from "../../metrics/registry.ts";
 import { frrMetrics } from "../../metrics/speaker.ts";
 import { createFrrBackend, type FrrBackend } from "./backend.ts";
 import { generations } from "./testing/generations.ts";
-import { eventually, Rig } from "./testing/rig.ts";
+import { Rig } from "./testing/rig.ts";
 
 /** Metrics and statuses of peers that break exporters: unnumbered, never connected, without a VRF, removed. */
 

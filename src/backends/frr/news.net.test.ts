@@ -1,10 +1,11 @@
+import { eventually } from "./testing/namespaces.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DaemonNews } from "../../announce/news.ts";
 import { plan } from "../../frr/plan.ts";
 import { desiredOf, pathOf, peerOf, routerOf } from "../../frr/testing/desired.ts";
 import { createFrrBackend, type FrrBackend } from "./backend.ts";
 import { generations } from "./testing/generations.ts";
-import { eventually, Rig } from "./testing/rig.ts";
+import { Rig } from "./testing/rig.ts";
 
 /** What happens to FRR's daemons, told by real ones. */
 

@@ -1,3 +1,4 @@
+import { eventually } from "./testing/namespaces.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { BgpDesired, Path } from "../../announce/desired.ts";
 import type { Peer } from "../../config/config.ts";
@@ -6,7 +7,7 @@ import type { Prefix } from "../../net/prefix.ts";
 import { ApplyError } from "../backend.ts";
 import { createFrrBackend, type FrrBackend } from "./backend.ts";
 import { generations } from "./testing/generations.ts";
-import { eventually, Rig } from "./testing/rig.ts";
+import { Rig } from "./testing/rig.ts";
 
 /** What FRR refuses although our validation lets it through: the rest stands, and is not disturbed. */
 

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { setTimeout as wait } from "node:timers/promises";
+import { eventually as within } from "../../../src/backends/frr/testing/namespaces.ts";
 import { VtySession } from "../../../src/vty/session.ts";
 
 /**
@@ -132,16 +132,6 @@ export async function dropsOf({ node }: Session): Promise<number> {
   return (shown as Record<string, { readonly connectionsDropped: number }>)[node]?.connectionsDropped ?? 0;
 }
 
-/** Waits until `holds`; how long it took, in milliseconds. @throws Error when that is longer than `limitMs`. */
-export async function eventually(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  limitMs = 40_000,
-): Promise<number> {
-  const start = performance.now();
-  while (!(await holds())) {
-    if (performance.now() - start > limitMs) throw new Error(`not within ${limitMs} ms: ${what}`);
-    await wait(5);
-  }
-  return performance.now() - start;
-}
+/** As elsewhere, with the patience that an emulated machine asks for. */
+export const eventually = (what: string, holds: () => boolean | Promise<boolean>, limitMs = 40_000): Promise<number> =>
+  within(what, holds, limitMs);

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
+import { eventually, ip } from "./namespaces.ts";
 import { emptyTree, type Tree } from "../../../frr/tree.ts";
 import { parseRunning } from "../../../frr/parse.ts";
 import { VtySession } from "../../../vty/session.ts";
@@ -237,21 +237,4 @@ interface ShownPath {
   readonly locPrf?: number;
   readonly aspath?: { readonly string: string };
   readonly metric?: number;
-}
-
-const ip = (...args: readonly string[]): void =>
-  void execFileSync("ip", args, { stdio: ["ignore", "ignore", "inherit"] });
-
-/** Waits until `holds` is true; how long it took, in milliseconds. */
-export async function eventually(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  limitMs = 20_000,
-): Promise<number> {
-  const start = performance.now();
-  while (!(await holds())) {
-    if (performance.now() - start > limitMs) throw new Error(`not within ${limitMs} ms: ${what}`);
-    await wait(1);
-  }
-  return performance.now() - start;
 }
