@@ -23,7 +23,8 @@ let routers: readonly [Frr, Frr];
 let recorders: readonly [Recorder, Recorder];
 let announcing: Announcing;
 
-const services = servicesFrom("web", "10.100.0.0", 20);
+const total = 5_000;
+const services = servicesFrom("web", "10.100.0.0", total);
 const peerOf = (name: string, peerAddress: string) =>
   peer(name, { peerAddress, connectTime: "1s", bfdProfile: "fast", enableGracefulRestart: true });
 const world: Snapshot = worldWith(services, {
@@ -51,8 +52,8 @@ afterAll(async () => {
 async function isWhole(): Promise<void> {
   await bfdIsUp(announcing);
   await eventually("all routes are there", async () => {
-    const counts = await Promise.all(routers.map((router) => router.routes()));
-    return counts.every(({ length }) => length === 20);
+    const counts = await Promise.all(routers.map((router) => router.tableSize()));
+    return counts.every((count) => count === total);
   });
 }
 
@@ -98,7 +99,7 @@ test("what it costs: a node that falls silent is found by BFD at the other route
     await eventually("the second's session ends", () => recorders[1].told(second).downs === 1, 5_000);
     await eventually("the first router's BFD is down", async () => (await bfdAt(routers[0])) === "down", 5_000);
     await eventually("its routes are gone", async () => (await routers[1].routes()).length === 0, 5_000);
-    expect(await routers[0].routes()).toHaveLength(20);
+    expect(await routers[0].routes()).toHaveLength(total);
     expect(recorders[0].told(first).downs).toBe(0);
   } finally {
     nft("delete table inet silence");
