@@ -157,7 +157,7 @@ class PeerOffers {
 
 /** By a search in a list that is sorted as `RouterPeer.paths` is. */
 export function pathAt(paths: readonly Path[], prefix: Prefix): Path | undefined {
-  const found = paths[placeOf(paths, prefix)];
+  const found = paths[placeIn(paths, (path) => comparePrefixes(path.prefix, prefix) < 0)];
   return found?.prefix === prefix ? found : undefined;
 }
 
@@ -186,10 +186,6 @@ function edited(paths: readonly Path[], changed: readonly Changed[]): readonly P
     paths,
     changed.map(({ prefix, next }) => ({ order: order(prefix), next })),
   );
-}
-
-function placeOf(paths: readonly Path[], prefix: Prefix): number {
-  return placeIn(paths, (path) => comparePrefixes(path.prefix, prefix) < 0);
 }
 
 /** Text that sorts as `comparePrefixes` does: reading addresses again for each comparison of a sort is slow. */

@@ -13,9 +13,7 @@ const bool: ScalarTag = {
 
 /** The documents of a text, or what is wrong with one and where; values as kubectl reads them, `<<` merges. */
 export function readYaml(text: string): readonly Result<unknown>[] {
-  const documents = parseAllDocuments(text, { merge: true, customTags: (tags) => [bool, ...tags] });
-  if (!Array.isArray(documents)) return [];
-  return documents.map((document) => {
+  return parseAllDocuments(text, { merge: true, customTags: (tags) => [bool, ...tags] }).map((document) => {
     const [error] = document.errors;
     return error ? err(error.message) : ok(document.toJS() as unknown);
   });

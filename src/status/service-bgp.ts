@@ -127,9 +127,9 @@ const nothing: Members<Prefix> = new Set();
 function isTouched({ decision }: Announcement, changed: ToldTo): boolean {
   if (decision.kind !== "announced") return false;
   for (const offer of decision.offers) {
-    const prefixes = offer.kind === "offered" ? changed.get(offer.peer) : undefined;
-    if (offer.kind !== "offered" || prefixes === undefined) continue;
-    for (const prefix of offer.prefixes) if (prefixes.has(prefix)) return true;
+    if (offer.kind !== "offered") continue;
+    const prefixes = changed.get(offer.peer);
+    for (const prefix of offer.prefixes) if (prefixes?.has(prefix)) return true;
   }
   return false;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { exhaustive } from "./exhaustive.ts";
 import { omit } from "./omit.ts";
-import { compareText, placeIn, sortedBy, sortedText } from "./order.ts";
+import { compareText, placeIn, sortedBy, sortedText, withItems } from "./order.ts";
 
 test("texts are ordered by code unit, whatever the language", () => {
   expect(sortedText(["b", "a", "B", "ä", "10", "9"])).toEqual(["10", "9", "B", "a", "b", "ä"]);
@@ -33,6 +33,27 @@ test("the place of what is there, and of what is not", () => {
     0, 0, 1, 1, 2, 3,
   ]);
   expect(placeIn([], () => true)).toBe(0);
+});
+
+test("a sorted list with items put in, taken out and others in their stead is what a sort would make of them", () => {
+  const entries = fc.array(fc.tuple(fc.nat(20), fc.option(fc.nat(3), { nil: undefined })), { maxLength: 12 });
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.nat(20)), entries, (keys, changes) => {
+      const items = keys.map((key) => ({ key, value: 9 })).sort((a, b) => a.key - b.key);
+      const copy = [...items];
+      const plain = new Map(items.map((item) => [item.key, item]));
+      for (const [key, value] of changes) {
+        if (value === undefined) plain.delete(key);
+        else plain.set(key, { key, value });
+      }
+      const placed = changes.map(([key, value]) => ({
+        order: (item: { readonly key: number }) => item.key - key,
+        next: value === undefined ? undefined : { key, value },
+      }));
+      expect(withItems(items, placed)).toEqual([...plain.values()].sort((a, b) => a.key - b.key));
+      expect(items).toEqual(copy);
+    }),
+  );
 });
 
 test("omit leaves the others and the original alone", () => {

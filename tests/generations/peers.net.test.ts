@@ -2,11 +2,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Path } from "../../src/announce/desired.ts";
 import { createFrrBackend, type FrrBackend } from "../../src/backends/frr/backend.ts";
 import { generations } from "../../src/backends/frr/testing/generations.ts";
+import { eventually } from "../../src/backends/frr/testing/namespaces.ts";
 import { Rig } from "../../src/backends/frr/testing/rig.ts";
 import type { Peer } from "../../src/config/config.ts";
 import { plan } from "../../src/frr/plan.ts";
 import { addressOf, asnOf, desiredOf, pathOf, peerOf, routerOf } from "../../src/frr/testing/desired.ts";
-import { eventually } from "../../src/backends/frr/testing/namespaces.ts";
 
 const patience = AbortSignal.timeout(300_000);
 const service = "192.0.2.1/32";

@@ -4,9 +4,9 @@ import { neighborOfLine } from "../../frr/lines.ts";
 import { type Block, readRouterLine } from "../../frr/tree.ts";
 import type { FrrCounts } from "../../metrics/speaker.ts";
 import type { Prefix } from "../../net/prefix.ts";
+import type { Members } from "../../std/persistent.ts";
 import type { AdjRibOut } from "./adj-rib-out.ts";
 import type { Daemon } from "./daemon.ts";
-import type { Members } from "../../std/persistent.ts";
 
 const nothing: Members<Prefix> = new Set();
 

@@ -2,7 +2,6 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { eventually, ip } from "./namespaces.ts";
 import { emptyTree, type Tree } from "../../../frr/tree.ts";
 import { parseRunning } from "../../../frr/parse.ts";
 import { VtySession } from "../../../vty/session.ts";
@@ -14,6 +13,7 @@ import {
   requireGeneration,
   userOf,
 } from "./generations.ts";
+import { eventually, ip } from "./namespaces.ts";
 
 type End = "node" | "router";
 
