@@ -98,6 +98,13 @@ const condition = (pod: Started, type: string) =>
 
 const isReady = (pod: Started) => until(() => expect(condition(pod, "Ready")).toBe("True"));
 
+/**
+ * A script that ends on SIGTERM, and the probe that says when it does: the first process of a container never sees a
+ * signal for which it has no handler yet.
+ */
+const obedient = (onTerm: string): string => `trap '${onTerm}' TERM; touch /tmp/obeys; while :; do sleep 0.05; done`;
+const OBEYS = { exec: { command: ["test", "-e", "/tmp/obeys"] }, periodSeconds: 1, failureThreshold: 60 };
+
 async function exec(pod: Started, container: string, argv: string[], more: Partial<ExecRequest> = {}) {
   const out = { stdout: "", stderr: "" };
   const sink = (name: keyof typeof out) =>
@@ -270,7 +277,8 @@ test("probes decide on readiness, startup and restarts", async () => {
       shell("sick", "touch /tmp/well; sleep 1000", {
         readinessProbe: { exec: { command: ["test", "-e", "/tmp/well"] }, periodSeconds: 1, failureThreshold: 1 },
       }),
-      shell("dying", "trap 'exit 0' TERM; while :; do sleep 0.1; done", {
+      shell("dying", obedient("exit 0"), {
+        startupProbe: OBEYS,
         livenessProbe: { httpGet: { port: 81, scheme: "HTTPS" }, periodSeconds: 1, failureThreshold: 1 },
       }),
     ],
@@ -292,8 +300,9 @@ test("a pod ends in order: preStop, SIGTERM, and SIGKILL only for who does not l
   const pod = start({
     volumes: [{ name: "data", emptyDir: {} }],
     containers: [
-      shell("polite", "trap 'cat /data/hook; echo bye; exit 0' TERM; while :; do sleep 0.05; done", {
+      shell("polite", obedient("cat /data/hook; echo bye; exit 0"), {
         volumeMounts,
+        readinessProbe: OBEYS,
         lifecycle: { preStop: { exec: { command: ["sh", "-c", "echo hook > /data/hook"] } } },
       }),
       shell("deaf", "trap '' TERM; while :; do sleep 0.05; done"),
