@@ -422,7 +422,7 @@ test("a memory limit kills, and the status says so", async () => {
   const pod = start({
     restartPolicy: "Never",
     containers: [
-      shell("main", "x=$(head -c 100000000 /dev/zero | tr '\\0' a)", { resources: { limits: { memory: "20Mi" } } }),
+      shell("main", "x=$(head -c 100000000 /dev/zero | tr '\\0' a)", { resources: { limits: { memory: "64Mi" } } }),
     ],
   });
   await pod.running;
