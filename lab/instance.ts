@@ -46,7 +46,7 @@ export async function sweepDead(): Promise<void> {
 
 async function removeInstance(name: string): Promise<void> {
   const runDir = join(ROOT, name);
-  sweepProcesses(runDir);
+  await sweepProcesses(runDir);
   await sweepPods(agentDir(runDir));
   for (const netns of namesIn("/run/netns")) {
     if (netns.startsWith(prefixOf(name))) execFileSync("ip", ["netns", "del", netns]);

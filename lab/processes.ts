@@ -1,7 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, closeSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { inNetns } from "./topology/netns.ts";
+
+/** Killed processes are given this long to be gone: one that waits for a disk may take its time. */
+const KILLED_MS = 10_000;
 
 /** A program of the lab's own outside any container: a router's daemons, a recorder. */
 export interface LabProcess {
@@ -45,13 +49,19 @@ async function stopChild(child: ChildProcess, ended: Promise<string>, graceMs: n
   clearTimeout(timer);
 }
 
-/** Kills what an earlier run started and could not stop. A pid that was given to another program since is left alone. */
-export function sweepProcesses(runDir: string): void {
+/**
+ * Kills what an earlier run started and could not stop, and waits for its end. A pid that was given to another program since is left
+ * alone.
+ */
+export async function sweepProcesses(runDir: string): Promise<void> {
   const dir = join(runDir, "processes");
-  for (const file of namesIn(dir)) {
+  const left = namesIn(dir).map((file) => {
     const [pid = "", started = ""] = readFileSync(join(dir, file), "utf8").split(" ");
-    if (startTime(Number(pid)) === started) kill(Number(pid));
-  }
+    return { pid: Number(pid), isRunning: () => startTime(Number(pid)) === started };
+  });
+  for (const { pid, isRunning } of left) if (isRunning()) kill(pid);
+  const deadline = Date.now() + KILLED_MS;
+  while (left.some(({ isRunning }) => isRunning()) && Date.now() < deadline) await delay(10);
   rmSync(dir, { recursive: true, force: true });
 }
 
@@ -63,11 +73,15 @@ function remember(runDir: string, name: string, pid: number): () => void {
   return () => rmSync(file, { force: true });
 }
 
-/** When a process started, in clock ticks since boot (proc(5), field 22 of stat); `undefined` when there is none. */
+/**
+ * When a process started, in clock ticks since boot (proc(5), field 22 of stat); `undefined` when there is none. One that has ended
+ * stays listed, as a zombie, until its parent looks after it: that may be never.
+ */
 export function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const [state = "", ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return "ZX".includes(state) ? undefined : rest[18];
   } catch {
     return undefined;
   }

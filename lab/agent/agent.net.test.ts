@@ -59,7 +59,7 @@ afterAll(async () => {
 });
 
 const until = (check: () => void | Promise<void>): Promise<void> =>
-  vi.waitFor(check, { timeout: 20_000, interval: 20 });
+  vi.waitFor(check, { timeout: 60_000, interval: 20 });
 
 const podOf = (name: string): Pod | undefined => cluster.api.get(PODS, "default", name) as Pod | undefined;
 
@@ -78,7 +78,7 @@ const create = (name: string, spec: Partial<PodSpec> & { script: string }): Prom
 async function output(name: string, argv: string[]): Promise<string> {
   const stdout = new PassThrough();
   const collected = text(stdout);
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(60_000);
   await agents.exec(podOf(name) as Pod, "main", { argv, stdout, tty: false }, signal);
   stdout.end();
   return collected;
@@ -128,7 +128,7 @@ test("a bound pod becomes Ready, tells what happened, and goes when it is delete
   await until(() => expect(reasons()).toContain("Killing"));
   await expect(
     agents.exec(
-      { ...(await create("gone", { script: "exit 0" })) },
+      await create("elsewhere", { script: "exit 0", nodeName: "no-node-of-the-lab" }),
       "other",
       { argv: ["true"], stdout: new PassThrough(), tty: false },
       stop.signal,

@@ -11,7 +11,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 let count = 0;
 const newLog = () => new ContainerLog(path.join(dir, `${count++}.log`));
 
-async function read(log: ContainerLog, options: Partial<ReadLogOptions> = {}, signal = AbortSignal.timeout(5000)) {
+async function read(log: ContainerLog, options: Partial<ReadLogOptions> = {}, signal = AbortSignal.timeout(30_000)) {
   let text = "";
   for await (const chunk of log.read({ follow: false, timestamps: false, ...options }, signal)) text += chunk;
   return text;
@@ -29,6 +29,13 @@ test("output in any pieces reads as it was written", async () => {
     }),
     { numRuns: 50 },
   );
+});
+
+test("a byte order mark at the beginning stays", async () => {
+  const log = newLog();
+  log.append("stdout", Buffer.from("\uFEFFone\n"));
+  log.close();
+  expect(await read(log)).toBe("\uFEFFone\n");
 });
 
 test("a follower sees what comes later, and ends with the log", async () => {

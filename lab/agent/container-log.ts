@@ -28,7 +28,11 @@ export class ContainerLog {
   readonly #file: string;
   readonly #fd: number;
   readonly #rest = { stdout: "", stderr: "" };
-  readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  // A byte order mark is output like any other.
+  readonly #decoders = {
+    stdout: new TextDecoder("utf-8", { ignoreBOM: true }),
+    stderr: new TextDecoder("utf-8", { ignoreBOM: true }),
+  };
   readonly #growth = new EventEmitter().setMaxListeners(0);
   #size = 0;
   #open = true;

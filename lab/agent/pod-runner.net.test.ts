@@ -71,7 +71,8 @@ function start(spec: PodSpec, metadata: Partial<Pod["metadata"]> = {}): Started 
       issueToken: (namespace, account) => `token of ${namespace}/${account}`,
     },
     addresses,
-    backOff: { initialMs: 400, maxMs: 2000 },
+    // A run of twice the maximum counts as recovery: no start may take as long as that, on however slow a machine.
+    backOff: { initialMs: 400, maxMs: 60_000 },
     onChange() {},
     onEvent: (event) => events.push(event),
   });
@@ -88,7 +89,7 @@ const shell = (name: string, script: string, more: Partial<Container> = {}): Con
 });
 
 const until = (check: () => void | Promise<void>): Promise<void> =>
-  vi.waitFor(check, { timeout: 20_000, interval: 20 });
+  vi.waitFor(check, { timeout: 60_000, interval: 20 });
 
 const statusOf = (pod: Started, name: string): ContainerStatus =>
   pod.runner.status.containerStatuses?.find((status) => status.name === name) as ContainerStatus;
@@ -98,12 +99,15 @@ const condition = (pod: Started, type: string) =>
 
 const isReady = (pod: Started) => until(() => expect(condition(pod, "Ready")).toBe("True"));
 
+/** A probe that asks often, and that a busy machine may answer late: a kubelet's second is short for `runc exec`. */
+const PATIENT = { periodSeconds: 1, timeoutSeconds: 30 };
+
 /**
  * A script that ends on SIGTERM, and the probe that says when it does: the first process of a container never sees a
  * signal for which it has no handler yet.
  */
 const obedient = (onTerm: string): string => `trap '${onTerm}' TERM; touch /tmp/obeys; while :; do sleep 0.05; done`;
-const OBEYS = { exec: { command: ["test", "-e", "/tmp/obeys"] }, periodSeconds: 1, failureThreshold: 60 };
+const OBEYS = { exec: { command: ["test", "-e", "/tmp/obeys"] }, ...PATIENT, failureThreshold: 60 };
 
 async function exec(pod: Started, container: string, argv: string[], more: Partial<ExecRequest> = {}) {
   const out = { stdout: "", stderr: "" };
@@ -115,14 +119,14 @@ async function exec(pod: Started, container: string, argv: string[], more: Parti
       },
     });
   const request: ExecRequest = { argv, stdout: sink("stdout"), stderr: sink("stderr"), tty: false, ...more };
-  const code = await pod.runner.exec(container, request, AbortSignal.timeout(20_000));
+  const code = await pod.runner.exec(container, request, AbortSignal.timeout(60_000));
   return { code, ...out };
 }
 
 async function logs(pod: Started, container: string, more: Partial<LogRequest> = {}): Promise<string> {
   let text = "";
   const request: LogRequest = { container, follow: false, previous: false, timestamps: false, ...more };
-  for await (const chunk of pod.runner.logs(request, AbortSignal.timeout(20_000))) text += chunk;
+  for await (const chunk of pod.runner.logs(request, AbortSignal.timeout(60_000))) text += chunk;
   return text;
 }
 
@@ -132,19 +136,23 @@ test("two containers share a volume that an init container filled, in a network 
     volumes: [{ name: "shared", emptyDir: {} }],
     initContainers: [shell("prepare", "echo from init > /shared/greeting", { volumeMounts })],
     containers: [
-      shell("writer", "cat /shared/greeting; echo from writer > /shared/answer; sleep 1000", { volumeMounts }),
+      // By a rename: what stands there is whole.
+      shell("writer", "cd /shared; cat greeting; echo from writer > draft; mv draft answer; sleep 1000", {
+        volumeMounts,
+      }),
       shell("reader", "until cat /shared/answer; do sleep 0.05; done 2>/dev/null; sleep 1000", { volumeMounts }),
     ],
   });
   await isReady(pod);
   await until(async () => expect(await logs(pod, "reader")).toBe("from writer\n"));
-  expect(await logs(pod, "writer")).toBe("from init\n");
+  // It came earlier, but through a pipe of its own.
+  await until(async () => expect(await logs(pod, "writer")).toBe("from init\n"));
 
   const { phase, podIPs, hostIP, initContainerStatuses } = pod.runner.status;
   expect(phase).toBe("Running");
   expect(hostIP).toBe("192.0.2.1");
   expect(initContainerStatuses?.[0]).toMatchObject({ ready: true, state: { terminated: { reason: "Completed" } } });
-  for (const { ip } of podIPs ?? []) execFileSync("ip", ["netns", "exec", NODE.netns, "ping", "-c1", "-W2", ip]);
+  for (const { ip } of podIPs ?? []) execFileSync("ip", ["netns", "exec", NODE.netns, "ping", "-c1", "-W10", ip]);
   expect(podIPs).toHaveLength(2);
   const seen = await exec(pod, "reader", ["hostname"]);
   expect(seen).toEqual({ code: 0, stdout: `pod-${count}\n`, stderr: "" });
@@ -192,11 +200,14 @@ test("exec on a terminal knows its size, follows its changes and echoes", async 
       listener({ columns: 100, rows: 40 });
     },
   });
-  stdin.write("stty size\n");
-  await until(() => expect(stdout).toContain("40 100"));
+  // runc passes a size on beside the input, and may come later. The echo of the command must not look like its answer.
+  const sized = (size: string, answer: string) =>
+    stdin.write(`until [ "$(stty size)" = "${size}" ]; do sleep 0.05; done; echo siz''ed ${answer}\n`);
+  sized("40 100", "first");
+  await until(() => expect(stdout).toContain("sized first"));
   resize({ columns: 90, rows: 30 });
-  stdin.write("stty size\n");
-  await until(() => expect(stdout).toContain("30 90"));
+  sized("30 90", "then");
+  await until(() => expect(stdout).toContain("sized then"));
   stdin.write("tty; exit 3\n");
   expect((await done).code).toBe(3);
   expect(stdout).toMatch(/\/dev\/pts\/[0-9]/);
@@ -210,12 +221,18 @@ test("logs follow, count from the end, carry times and hold the run before", asy
     volumes: [{ name: "data", emptyDir: {} }],
     containers: [
       shell("main", script, { volumeMounts }),
-      shell("ticks", "for i in 1 2 3; do echo $i; sleep 0.2; done; exec sleep 0.1"),
+      shell("ticks", "echo 1; until test -e /tmp/more; do sleep 0.05; done; echo 2; echo 3"),
     ],
     restartPolicy: "OnFailure",
   });
   await until(() => expect(statusOf(pod, "ticks").state).toHaveProperty("running"));
-  expect(await logs(pod, "ticks", { follow: true })).toBe("1\n2\n3\n");
+  let followed = "";
+  const request: LogRequest = { container: "ticks", follow: true, previous: false, timestamps: false };
+  for await (const chunk of pod.runner.logs(request, AbortSignal.timeout(60_000))) {
+    followed += chunk;
+    if (followed === "1\n") await exec(pod, "ticks", ["touch", "/tmp/more"]);
+  }
+  expect(followed).toBe("1\n2\n3\n");
   await until(() => expect(statusOf(pod, "main").restartCount).toBe(1));
   await until(async () => expect(await logs(pod, "main")).toBe("second\n"));
   expect(await logs(pod, "main", { previous: true })).toBe("a\nb\r\nc\nend");
@@ -271,15 +288,15 @@ test("probes decide on readiness, startup and restarts", async () => {
         name: "web",
         image: "nginx:1.27",
         ports: [{ name: "http", containerPort: 80 }],
-        startupProbe: { tcpSocket: { port: "http" }, periodSeconds: 1 },
-        readinessProbe: { httpGet: { path: "/", port: "http" }, periodSeconds: 1 },
+        startupProbe: { tcpSocket: { port: "http" }, ...PATIENT, failureThreshold: 60 },
+        readinessProbe: { httpGet: { path: "/", port: "http" }, ...PATIENT },
       },
       shell("sick", "touch /tmp/well; sleep 1000", {
-        readinessProbe: { exec: { command: ["test", "-e", "/tmp/well"] }, periodSeconds: 1, failureThreshold: 1 },
+        readinessProbe: { exec: { command: ["test", "-e", "/tmp/well"] }, ...PATIENT, failureThreshold: 1 },
       }),
       shell("dying", obedient("exit 0"), {
         startupProbe: OBEYS,
-        livenessProbe: { httpGet: { port: 81, scheme: "HTTPS" }, periodSeconds: 1, failureThreshold: 1 },
+        livenessProbe: { httpGet: { port: 81, scheme: "HTTPS" }, ...PATIENT, failureThreshold: 1 },
       }),
     ],
   });
@@ -309,11 +326,14 @@ test("a pod ends in order: preStop, SIGTERM, and SIGKILL only for who does not l
     ],
   });
   await isReady(pod);
-  const before = Date.now();
+  pod.runner.terminate(600);
+  await until(() =>
+    expect(statusOf(pod, "polite").state).toMatchObject({ terminated: { exitCode: 0, reason: "Completed" } }),
+  );
+  expect(statusOf(pod, "deaf").state).toHaveProperty("running");
+  // Asked again, the shorter time holds.
   pod.runner.terminate(2);
   await pod.running;
-  expect(Date.now() - before).toBeLessThan(8000);
-  expect(statusOf(pod, "polite").state).toMatchObject({ terminated: { exitCode: 0, reason: "Completed" } });
   expect(statusOf(pod, "deaf").state).toMatchObject({ terminated: { exitCode: 137, reason: "Error" } });
   expect(await logs(pod, "polite")).toBe("hook\nbye\n");
 });
@@ -386,7 +406,8 @@ test("containers share processes when the pod says so, and are confined as it sa
     ],
   });
   await isReady(pod);
-  expect((await exec(pod, "two", ["pgrep", "-f", "sleep 1234"])).code).toBe(0);
+  // Started, it may still be runc that is about to become the program.
+  await until(async () => expect((await exec(pod, "two", ["pgrep", "-f", "sleep 1234"])).code).toBe(0));
   expect((await exec(pod, "two", ["touch", "/var/x"])).stderr).toContain("Read-only file system");
   expect((await exec(pod, "two", ["touch", "/tmp/x"])).stderr).toContain("Read-only file system");
   const self = (await exec(pod, "two", ["cat", "/proc/self/status"])).stdout;
@@ -401,7 +422,7 @@ test("a memory limit kills, and the status says so", async () => {
   const pod = start({
     restartPolicy: "Never",
     containers: [
-      shell("main", "x=$(head -c 100000000 /dev/zero | tr '\\0' a)", { resources: { limits: { memory: "20Mi" } } }),
+      shell("main", "x=$(head -c 100000000 /dev/zero | tr '\\0' a)", { resources: { limits: { memory: "64Mi" } } }),
     ],
   });
   await pod.running;

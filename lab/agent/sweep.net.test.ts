@@ -58,7 +58,7 @@ test("what a killed lab leaves is swept", async () => {
   const child = spawn(process.execPath, ["--input-type=module", "-e", CHILD, dir, import.meta.dirname], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  await once(child.stdout, "data", { signal: AbortSignal.timeout(30_000) });
+  await once(child.stdout, "data", { signal: AbortSignal.timeout(100_000) });
   child.kill("SIGKILL");
   await once(child, "exit");
   expect(leftovers(dir, NETNS).length).toBeGreaterThan(4);

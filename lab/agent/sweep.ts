@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { removeCgroups } from "./cgroups.ts";
+import { kill } from "../processes.ts";
 import { command } from "./command.ts";
 import { type AgentPaths, agentPaths } from "./paths.ts";
 import { removePodNetns } from "./pod-network.ts";
@@ -56,7 +57,7 @@ async function endRunc(paths: AgentPaths): Promise<void> {
     await delay(20);
     left = await runcProcesses(paths);
   }
-  for (const pid of left) process.kill(pid, "SIGKILL");
+  for (const pid of left) kill(pid);
 }
 
 async function runcProcesses(paths: AgentPaths): Promise<number[]> {

@@ -339,7 +339,7 @@ describe("writing", () => {
     expect(await ok("label pod waited tier=back --overwrite")).toBe("pod/waited labeled\n");
     expect(await ok("annotate pod waited note=hello")).toBe("pod/waited annotated\n");
     expect(await ok("get pods -l tier=back -o name")).toBe("pod/waited\n");
-    const waiting = ok("wait --for=condition=Ready pod/waited --timeout=20s");
+    const waiting = ok("wait --for=condition=Ready pod/waited --timeout=60s");
     await cluster.api.patch(
       { group: "", resource: "pods" },
       "default",
@@ -348,12 +348,12 @@ describe("writing", () => {
       { subresource: "status" },
     );
     expect(await waiting).toBe("pod/waited condition met\n");
-    const deleting = ok("delete pod waited --timeout=20s");
+    const deleting = ok("delete pod waited --timeout=60s");
     await until(() => podNamed("waited")?.metadata.deletionTimestamp !== undefined);
     expect((await ok("get pod waited")).includes("Terminating")).toBe(true);
     await cluster.api.delete({ group: "", resource: "pods" }, "default", "waited", { gracePeriodSeconds: 0 });
     expect(await deleting).toContain('pod "waited" deleted');
-    expect(await ok("wait --for=delete pod/waited --timeout=5s")).toBe("");
+    expect(await ok("wait --for=delete pod/waited --timeout=60s")).toBe("");
   });
 
   test("a wrong field is refused and named", async () => {
@@ -374,7 +374,7 @@ describe("writing", () => {
 describe("custom resources", () => {
   test("live from the creation of their definition to its end", async () => {
     await ok("create -f -", crd);
-    await ok("wait --for=condition=Established crd/widgets.example.com --timeout=10s");
+    await ok("wait --for=condition=Established crd/widgets.example.com --timeout=60s");
     await ok("create -f -", widget("one", "{size: 3}"));
     expect(table(await ok("get widgets"))).toEqual([
       ["NAME", "SIZE"],
@@ -392,7 +392,7 @@ describe("custom resources", () => {
     expect(await ok("apply -f -", widget("two", "{size: 2, colour: green}"))).toContain("configured");
     expect(await ok("apply --server-side -f -", widget("three", "{size: 7}"))).toContain("serverside-applied");
     await ok(["patch", "widget", "two", "--type=merge", "-p", '{"spec":{"size":4}}']);
-    await ok("delete crd widgets.example.com --timeout=20s");
+    await ok("delete crd widgets.example.com --timeout=60s");
     // Whether kubectl still trusts its cached discovery decides between two ways to say it.
     expect((await kubectl("get widgets")).stderr).toMatch(
       /could not find the requested resource|doesn't have a resource type/,
@@ -512,14 +512,14 @@ async function event(name: string, about: string, reason: string, secondsAgo: nu
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  await expect.poll(holds, { timeout: 20_000, interval: 20 }).toBe(true);
+  await expect.poll(holds, { timeout: 60_000, interval: 20 }).toBe(true);
 }
 
-/** Waits for lines of a process's output. */
+/** Waits for whole lines of a process's output. */
 function lines(child: ChildProcess): { until(wanted: (line: string) => boolean): Promise<void> } {
   let output = "";
   child.stdout?.on("data", (chunk) => (output += String(chunk)));
-  return { until: (wanted) => until(() => output.split("\n").some(wanted)) };
+  return { until: (wanted) => until(() => output.split("\n").slice(0, -1).some(wanted)) };
 }
 
 function file(path: string, content: string): void {

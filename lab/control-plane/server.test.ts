@@ -72,6 +72,7 @@ const configMap = (name: string): ApiObject => ({
 });
 const configMaps = { group: "", resource: "configmaps" };
 const collection = "/api/v1/namespaces/default/configmaps";
+const patience = { timeout: 30_000, interval: 20 };
 
 test("a restart keeps objects, authority and tokens", async () => {
   const directory = mkdtempSync(join(tmpdir(), "server-"));
@@ -238,10 +239,10 @@ test("a definition goes only after its objects, whose finalizers are honoured", 
     metadata: { name: "free", namespace: "default" },
   });
   await api.delete(crds, undefined, "things.example.com");
-  await expect.poll(() => api.list(things).map((object) => object.metadata.name)).toEqual(["held"]);
+  await expect.poll(() => api.list(things).map((object) => object.metadata.name), patience).toEqual(["held"]);
   expect(api.get(things, "default", "held")?.metadata.deletionTimestamp).toBeDefined();
   await api.patch(things, "default", "held", { metadata: { finalizers: null } });
-  await expect.poll(() => api.get(crds, undefined, "things.example.com")).toBeUndefined();
+  await expect.poll(() => api.get(crds, undefined, "things.example.com"), patience).toBeUndefined();
   expect(() => api.list(things)).toThrow("could not find the requested resource");
 });
 

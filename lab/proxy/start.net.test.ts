@@ -40,7 +40,7 @@ test("the node's rules follow Services and EndpointSlices", async () => {
     metadata: { name: "web", namespace: "default" },
     spec: { clusterIP: "10.96.0.10", clusterIPs: ["10.96.0.10"], ports: [{ name: "http", port: 80 }] },
   });
-  await expect.poll(rules, { timeout: 5000 }).toContain("10.96.0.10 . tcp . 80 : goto nobody");
+  await expect.poll(rules, { timeout: 30_000 }).toContain("10.96.0.10 . tcp . 80 : goto nobody");
   await cluster.api.create(ENDPOINT_SLICES, {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
@@ -49,8 +49,8 @@ test("the node's rules follow Services and EndpointSlices", async () => {
     ports: [{ name: "http", protocol: "TCP", port: 8080 }],
     endpoints: [{ addresses: ["10.244.1.7"], nodeName: "node1", conditions: { ready: true } }],
   });
-  await expect.poll(rules, { timeout: 5000 }).toContain("dnat ip to 10.244.1.7:8080");
+  await expect.poll(rules, { timeout: 30_000 }).toContain("dnat ip to 10.244.1.7:8080");
   await cluster.api.delete(SERVICES, "default", "web");
-  await expect.poll(rules, { timeout: 5000 }).not.toContain("10.96.0.10");
+  await expect.poll(rules, { timeout: 30_000 }).not.toContain("10.96.0.10");
   expect(warnings).toEqual([]);
 });

@@ -102,7 +102,7 @@ const DAEMONS: readonly (readonly [string, ...string[]])[] = [
 
 /** Waits until a daemon answers on its vty socket; a daemon that never does is named in the error. */
 async function answers(dir: string, daemon: string): Promise<void> {
-  const until = Date.now() + 15_000;
+  const until = Date.now() + 60_000;
   for (;;) {
     try {
       await promisify(execFile)("vtysh", [

@@ -112,12 +112,14 @@ function whenMounted(directory: string, log: Log, signal: AbortSignal): TlsIdent
   return {
     ...mounted,
     async load() {
-      for (let isFirst = true; ; isFirst = false) {
+      for (let told = ""; ; ) {
         signal.throwIfAborted();
         try {
           return await mounted.load();
         } catch (error) {
-          if (isFirst) log.warn({ directory, error: errorText(error) }, "waiting for the webhooks' certificate");
+          const text = errorText(error);
+          if (text !== told) log.warn({ directory, error: text }, "waiting for the webhooks' certificate");
+          told = text;
         }
         await sleep(1000, signal);
       }

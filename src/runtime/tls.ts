@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { extname, join } from "node:path";
-import type { SecureVersion } from "node:tls";
+import { createSecureContext, type SecureVersion } from "node:tls";
 import { Worker } from "node:worker_threads";
 import { err, ok, type Result } from "../std/result.ts";
 
@@ -27,12 +27,15 @@ export interface TlsPolicy {
   readonly ecdhCurve?: string;
 }
 
-/** `tls.crt` and `tls.key` of a mounted Secret, read again every ten seconds. */
+/** `tls.crt` and `tls.key` of a mounted Secret, read again every ten seconds. `load` rejects while they make no pair. */
 export function mountedIdentity(directory: string): TlsIdentity {
   let served = "";
   const load = async () => {
     const cert = await readFile(join(directory, "tls.crt"), "utf8");
     const key = await readFile(join(directory, "tls.key"), "utf8");
+    // Read while they are written, one may be empty. TLS would take that, and serve nobody.
+    if (cert === "" || key === "") throw new Error(`${cert === "" ? "tls.crt" : "tls.key"} is empty`);
+    createSecureContext({ cert, key });
     served = cert;
     return { cert, key };
   };

@@ -1,4 +1,5 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
 import { until } from "./until.ts";
@@ -7,11 +8,17 @@ import { until } from "./until.ts";
 const NAME = "tlife";
 const RUN_DIR = `/run/metallb-ts/${NAME}`;
 
+/** A start, pods and an end, each of which a slow machine may make long. */
+const timeout = 400_000;
+
 let child: ChildProcess | undefined;
 
-afterEach(() => {
+afterEach(async () => {
   child?.kill("SIGKILL");
+  await ended(child);
+  child = undefined;
   run("--sweep");
+  expect(remains()).toEqual([]);
 });
 
 const run = (...args: string[]): string =>
@@ -28,14 +35,15 @@ async function startLab(): Promise<string> {
     "the lab is up",
     () => output,
     (text) => text.includes("The lab is up"),
-    60,
+    120,
   );
 }
 
-const ended = (process: ChildProcess | undefined): Promise<number | null> =>
-  new Promise((resolve) =>
-    process?.exitCode !== null ? resolve(process?.exitCode ?? null) : process.once("exit", resolve),
-  );
+/** Its exit code; null when a signal ended it. */
+const ended = async (process: ChildProcess | undefined): Promise<number | null> => {
+  if (process?.exitCode === null && process.signalCode === null) await once(process, "exit");
+  return process?.exitCode ?? null;
+};
 
 /** Everything on this machine that carries the lab's name. */
 function remains(): string[] {
@@ -46,9 +54,10 @@ function remains(): string[] {
     .split("\n")
     .filter((line) => line.includes(RUN_DIR));
   const namespaces = readdirSync("/run/netns").filter((name) => name.startsWith(`mlb-${NAME}-`));
-  const groups = execFileSync("find", ["/sys/fs/cgroup", "-type", "d", "-path", `*${NAME}*`], {
+  // Others' groups may go while it looks.
+  const groups = spawnSync("find", ["/sys/fs/cgroup", "-type", "d", "-path", `*${NAME}*`], {
     encoding: "utf8",
-  }).trim();
+  }).stdout.trim();
   return [
     ...commands,
     ...mounts,
@@ -74,10 +83,11 @@ async function createPods(): Promise<void> {
     "pods run",
     () => kubectl("get", "pods"),
     (text) => (text.match(/1\/1 +Running/g) ?? []).length === 3,
+    120,
   );
 }
 
-test("Ctrl-C ends a lab with pods in it, and nothing is left", async () => {
+test("Ctrl-C ends a lab with pods in it, and nothing is left", { timeout }, async () => {
   expect(await startLab()).toMatch(/KUBECONFIG +\/run\/metallb-ts\/tlife\/kubeconfig/);
   await createPods();
   child?.kill("SIGINT");
@@ -85,7 +95,7 @@ test("Ctrl-C ends a lab with pods in it, and nothing is left", async () => {
   expect(remains()).toEqual([]);
 });
 
-test("Ctrl-C while it starts leaves nothing either", async () => {
+test("Ctrl-C while it starts leaves nothing either", { timeout }, async () => {
   child = spawn(process.execPath, ["lab/main.ts"], {
     env: { ...process.env, LAB: NAME },
     stdio: ["ignore", "pipe", "inherit"],
@@ -94,20 +104,20 @@ test("Ctrl-C while it starts leaves nothing either", async () => {
     "it has begun",
     () => existsSync(RUN_DIR),
     (begun) => begun,
-    60,
+    120,
   );
   child.kill("SIGINT");
   expect(await ended(child)).toBe(0);
   expect(remains()).toEqual([]);
 });
 
-test("a second lab of the same name is refused in one line, and does not harm the first", async () => {
+test("a second lab of the same name is refused in one line, and does not harm the first", { timeout }, async () => {
   await startLab();
   expect(() => run()).toThrow(/a lab named "tlife" is running \(process \d+\)/);
   expect(readdirSync("/run/netns").filter((name) => name.startsWith(`mlb-${NAME}-`)).length).toBeGreaterThanOrEqual(4);
 });
 
-test("what a killed lab left is removed by the next run", async () => {
+test("what a killed lab left is removed by the next run", { timeout }, async () => {
   await startLab();
   await createPods();
   child?.kill("SIGKILL");

@@ -41,7 +41,7 @@ test("what a killed run leaves, daemons, namespaces and files, is gone at the be
   }
   expect(namesIn("/run/netns")).not.toContain(left.netns);
   expect(existsSync(left.directory)).toBe(false);
-  await expect.poll(() => isRunning(left.pid)).toBe(false);
+  await expect.poll(() => isRunning(left.pid), { timeout: 30_000 }).toBe(false);
   // Ours are still here.
   expect(existsSync(tmpdir())).toBe(true);
   expect(execFileSync("ip", ["netns", "list"]).toString()).not.toContain(left.netns);

@@ -170,8 +170,12 @@ export class Cluster implements AsyncDisposable {
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
     const program: Program = {
       process: child,
+      // The last one may be on its way.
       lines: () =>
-        out.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Record<string, unknown>])),
+        out
+          .split("\n")
+          .slice(0, -1)
+          .map((line) => JSON.parse(line) as Record<string, unknown>),
       stderr: () => errors,
       ended: new Promise((resolve) => child.once("close", resolve)),
     };

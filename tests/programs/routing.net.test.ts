@@ -3,6 +3,7 @@ import { configureRouter, Frr } from "../network/frr.ts";
 import { eventually, Network } from "../network/network.ts";
 import { Recorder } from "../network/recorder.ts";
 import { Cluster, namespace, type Program } from "./cluster.ts";
+import { freePort } from "./ports.ts";
 
 /** A speaker, a real FRR and a router: what FRR refuses is read on its object, and what becomes of the routes when the speaker ends. */
 
@@ -14,7 +15,7 @@ let node: Frr;
 let router: Frr;
 let recorder: Recorder;
 let running: Program;
-let health = 40_000 + (process.pid % 20_000);
+let health = 0;
 
 beforeAll(async () => {
   const network = held.use(new Network("lv-", 1));
@@ -33,7 +34,7 @@ beforeAll(async () => {
   await cluster.create("bgpadvertisements", { ...meta, kind: "BGPAdvertisement", spec: {} });
   await cluster.create("bgppeers", { ...meta, apiVersion: "metallb.io/v1beta2", kind: "BGPPeer", spec: peer });
   await cluster.pod("controller");
-  cluster.run("controller", [`--health-probe-port=${++health}`, "--port=0", "--webhook-mode=disabled"], {
+  cluster.run("controller", [`--health-probe-port=${freePort()}`, "--port=0", "--webhook-mode=disabled"], {
     METALLB_POD_NAME: "controller",
   });
   for (const name of ["one", "two", "three"]) {
@@ -63,7 +64,8 @@ async function speaker(): Promise<Program> {
     }));
   // Not its controller, which would delete a Pod that it has not asked for.
   const owner = { apiVersion: "apps/v1", kind: "DaemonSet", name: "speaker", uid: String(set.uid) };
-  const name = `speaker-${++health}`;
+  health = freePort();
+  const name = `speaker-${health}`;
   await api.create(
     { group: "", resource: "pods" },
     {

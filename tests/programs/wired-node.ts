@@ -3,6 +3,7 @@ import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { type Router, startRouter, torConfig } from "../../lab/topology/router.ts";
 import { Cluster, namespace, type Program } from "./cluster.ts";
+import { freePort } from "./ports.ts";
 import { metricsOf, probe } from "./scrape.ts";
 
 const ip = (...args: string[]) => execFileSync("ip", args, { encoding: "utf8" });
@@ -20,7 +21,7 @@ export class WiredNode implements AsyncDisposable {
   readonly router: Router;
   readonly frr: Router;
   readonly #namespaces: readonly string[];
-  #port = 40_000 + (process.pid % 10_000) * 2;
+  #ports = { health: 0, metrics: 0 };
 
   private constructor(cluster: Cluster, router: Router, frr: Router, namespaces: readonly string[]) {
     this.cluster = cluster;
@@ -58,27 +59,27 @@ export class WiredNode implements AsyncDisposable {
 
   /** Where the speaker that was started last answers probes. */
   get healthPort(): number {
-    return this.#port;
+    return this.#ports.health;
   }
 
   speaker(...more: readonly string[]): Program {
-    this.#port += 2;
+    this.#ports = { health: freePort(), metrics: freePort() };
     const args = [
       `--frr-socket-dir=${join(this.cluster.directory, "node")}`,
-      `--health-probe-port=${this.#port}`,
-      `--port=${this.#port + 1}`,
+      `--health-probe-port=${this.#ports.health}`,
+      `--port=${this.#ports.metrics}`,
       ...more,
     ];
     return this.cluster.run("speaker", args, { METALLB_NODE_NAME: "n1", METALLB_POD_NAME: "speaker-n1" });
   }
 
   async ready(): Promise<number> {
-    return (await probe(this.#port, "/readyz"))?.status ?? 0;
+    return (await probe(this.#ports.health, "/readyz"))?.status ?? 0;
   }
 
   /** Lines of the speaker's metrics that begin with `name`. */
   async metrics(name: string): Promise<readonly string[]> {
-    const { text } = await metricsOf(this.#port + 1, this.cluster.plane.adminToken);
+    const { text } = await metricsOf(this.#ports.metrics, this.cluster.plane.adminToken);
     return text.split("\n").filter((line) => line.startsWith(name));
   }
 

@@ -57,7 +57,7 @@ async function until<T>(api: LocalApi, id: ResourceId, probe: () => T | undefine
     const found = probe();
     if (found !== undefined && found !== false) resolve(found);
   };
-  const timer = setTimeout(() => reject(new Error(`not so in time: ${probe.toString()}`)), 8_000);
+  const timer = setTimeout(() => reject(new Error(`not so in time: ${probe.toString()}`)), 30_000);
   api.watch(id, look, stop.signal);
   look();
   try {
