@@ -19,7 +19,7 @@ export default defineConfig({
           name: "unit",
           include: ["{src,lab,tests,scripts}/**/*.test.ts"],
           exclude: ["**/*.net.test.ts", "node_modules/**"],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
           expect: expectation,
         },
