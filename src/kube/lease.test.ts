@@ -25,8 +25,8 @@ afterEach(async () => {
   await server.close();
 });
 
-/** A candidate that does nothing as leader but lead. */
-function candidate(identity: string, durationMs = 1000) {
+/** A candidate that does nothing as leader but lead; so long that a pause of this process ends no term. */
+function candidate(identity: string, durationMs = 60_000) {
   const stop = new AbortController();
   const terms: Leadership[] = [];
   const lead = (leadership: Leadership) => {
@@ -51,8 +51,7 @@ function candidate(identity: string, durationMs = 1000) {
 const holder = () => (server.objects.get(lease)?.["spec"] as { holderIdentity?: string } | undefined)?.holderIdentity;
 
 test("one of two leads, and keeps leading", async () => {
-  // So long that a pause of this process ends no term.
-  const [a, b] = [candidate("a", 60_000), candidate("b", 60_000)];
+  const [a, b] = [candidate("a"), candidate("b")];
   await expect.poll(() => [a.leads(), b.leads()].filter(Boolean).length).toBe(1);
   const first = server.objects.get(lease)?.metadata.resourceVersion;
   const leader = a.leads() ? a : b;
@@ -64,9 +63,9 @@ test("one of two leads, and keeps leading", async () => {
 });
 
 test("a leader that stops gives the lease back, and the other takes over before it could expire", async () => {
-  const a = candidate("a", 60_000);
+  const a = candidate("a");
   await expect.poll(a.leads).toBe(true);
-  const b = candidate("b", 60_000);
+  const b = candidate("b");
   a.stop.abort();
   await a.ended;
   expect(a.leads()).toBe(false);
@@ -75,7 +74,7 @@ test("a leader that stops gives the lease back, and the other takes over before 
 });
 
 test("a leader that can't renew ends its term before anyone else may begin one", async () => {
-  const a = candidate("a");
+  const a = candidate("a", 3000);
   await expect.poll(a.leads).toBe(true);
   // From here on a's writes fail, as behind a cut cable; b's connection works.
   server.answer = (request, response, body) => {
@@ -84,7 +83,7 @@ test("a leader that can't renew ends its term before anyone else may begin one",
     status(response, 503, "ServiceUnavailable");
     return true;
   };
-  const b = candidate("b");
+  const b = candidate("b", 3000);
   let both = false;
   await expect
     .poll(
@@ -100,7 +99,7 @@ test("a leader that can't renew ends its term before anyone else may begin one",
 });
 
 test("a lease that someone else took ends the term at once", async () => {
-  const a = candidate("a", 60_000);
+  const a = candidate("a");
   await expect.poll(a.leads).toBe(true);
   const old = server.objects.get(lease);
   const spec = { holderIdentity: "intruder", leaseDurationSeconds: 60 };
