@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLog } from "../runtime/log.ts";
 import { KubeClient } from "./client.ts";
 import { elect, type Leadership } from "./lease.ts";
-import { status, TestServer } from "./test-server.ts";
+import { type Stored, status, TestServer } from "./test-server.ts";
 
 const lease = "/apis/coordination.k8s.io/v1/namespaces/metallb-system/leases/metallb-controller";
 const log = createLog("none", "test");
@@ -71,6 +71,28 @@ test("a leader that stops gives the lease back, and the other takes over before 
   expect(a.leads()).toBe(false);
   await expect.poll(b.leads).toBe(true);
   expect(holder()).toBe("b");
+});
+
+test("a renewal that is under way when the leader stops does not keep the lease", async () => {
+  const a = candidate("a");
+  await expect.poll(a.leads).toBe(true);
+  let renewal: Stored | undefined;
+  let isLanded = false;
+  server.answer = (request, _, body) => {
+    if (request.method !== "PUT" || isLanded) return false;
+    if (renewal === undefined) {
+      renewal = body as Stored;
+      return true;
+    }
+    // The lease comes back, and what was under way lands just before.
+    isLanded = true;
+    server.put(lease.slice(0, lease.lastIndexOf("/")), renewal);
+    return false;
+  };
+  await expect.poll(() => renewal).toBeDefined();
+  a.stop.abort();
+  await a.ended;
+  expect([isLanded, holder()]).toEqual([true, ""]);
 });
 
 test("a leader that can't renew ends its term before anyone else may begin one", async () => {
