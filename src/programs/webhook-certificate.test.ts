@@ -23,7 +23,7 @@ beforeEach(async () => {
   stop = new AbortController();
   server.put(configurations, {
     metadata: { name: "metallb-webhook-configuration" },
-    ...{ webhooks: [{ name: "x", clientConfig: {} }] },
+    webhooks: [{ name: "x", clientConfig: {} }],
   });
   server.put(definitions, {
     metadata: { name: "bgppeers.metallb.io" },
@@ -44,7 +44,8 @@ function follow(): void {
 }
 
 type Told = { readonly caBundle?: string };
-const authority = () => (server.objects.get(`${secrets}/cert`)?.["data"] as Record<string, string>)["ca.crt"];
+const authority = () =>
+  (server.objects.get(`${secrets}/cert`)?.["data"] as Record<string, string> | undefined)?.["ca.crt"];
 const told = () => {
   const configuration = server.objects.get(`${configurations}/metallb-webhook-configuration`);
   const definition = server.objects.get(`${definitions}/bgppeers.metallb.io`);
