@@ -53,7 +53,7 @@ test("a repeat counts; another message is another event", async () => {
 test("thousands at once are all written, in order", async () => {
   const many = Array.from({ length: 3_000 }, (_, i) => ({ ...assigned, message: String(i) }));
   for (const happening of many) recorder.record(happening);
-  await expect.poll(() => written().length, { timeout: 30_000 }).toBe(many.length);
+  await expect.poll(() => written().length, { timeout: 100_000 }).toBe(many.length);
   expect(written().map((event) => event["message"])).toEqual(many.map(({ message }) => message));
 });
 
@@ -86,9 +86,7 @@ test("what happens while the API server is away is written once it is back, once
   };
   recorder.record(assigned);
   recorder.record({ ...assigned, message: "second" });
-  await expect
-    .poll(() => written().map(({ message }) => message), { timeout: 15_000 })
-    .toEqual([assigned.message, "second"]);
+  await expect.poll(() => written().map(({ message }) => message)).toEqual([assigned.message, "second"]);
 });
 
 test("an event whose answer was lost is not written twice", async () => {
@@ -100,7 +98,7 @@ test("an event whose answer was lost is not written twice", async () => {
     return true;
   };
   recorder.record(assigned);
-  await expect.poll(() => server.requests.length, { timeout: 15_000 }).toBe(2);
+  await expect.poll(() => server.requests.length).toBe(2);
   recorder.record({ ...assigned, message: "second" });
   await expect.poll(() => written().length).toBe(2);
 });

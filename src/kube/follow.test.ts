@@ -90,7 +90,7 @@ test("a bookmark moves the point of return", async () => {
 
 test("a cut connection resumes after a wait", async () => {
   server.cut();
-  await expect.poll(() => server.watches, { timeout: 5000 }).toBe(1);
+  await expect.poll(() => server.watches).toBe(1);
   server.put(collection, service("d"));
   await expect.poll(names).toContain("d");
   expect(lists()).toBe(1);
@@ -115,7 +115,7 @@ test("410 as the answer to the watch itself lists again too", async () => {
     return true;
   };
   server.endWatches();
-  await expect.poll(() => server.watches, { timeout: 5000 }).toBe(1);
+  await expect.poll(() => server.watches).toBe(1);
   expect(lists()).toBe(2);
 });
 
@@ -123,6 +123,6 @@ test("a server that refuses is asked again, ever more slowly, and the cache keep
   server.answer = (_, response) => (status(response, 500, "InternalError"), true);
   server.cut();
   const asked = server.requests.length;
-  await expect.poll(() => server.requests.length, { timeout: 8000 }).toBe(asked + 2);
+  await expect.poll(() => server.requests.length).toBe(asked + 2);
   expect(names()).toEqual(["a", "c"]);
 });

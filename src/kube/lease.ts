@@ -201,19 +201,23 @@ class Candidate {
 
   /** Lets the next candidate in without waiting. Others' leases stay as they are. */
   async release(): Promise<void> {
-    const { client, namespace, name } = this.#options;
     const signal = AbortSignal.timeout(1_000);
-    try {
-      const lease = await client.get(leases, { namespace, name }, signal);
-      if (lease.spec?.holderIdentity !== this.identity) return;
-      await client.update(
-        leases,
-        { ...lease, spec: { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1 } },
-        signal,
-      );
-    } catch {
-      // Then it expires.
+    for (;;) {
+      try {
+        return await this.#release(signal);
+      } catch (error) {
+        // A renewal of our own that the end cut short may have landed in between. Otherwise the lease expires.
+        if (!isConflict(error)) return;
+      }
     }
+  }
+
+  async #release(signal: AbortSignal): Promise<void> {
+    const { client, namespace, name } = this.#options;
+    const lease = await client.get(leases, { namespace, name }, signal);
+    if (lease.spec?.holderIdentity !== this.identity) return;
+    const spec = { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1 };
+    await client.update(leases, { ...lease, spec }, signal);
   }
 
   #observe(lease: Lease): void {

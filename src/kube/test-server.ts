@@ -18,14 +18,20 @@ export interface Stored {
   readonly [field: string]: unknown;
 }
 
+interface Told {
+  readonly collection: string;
+  readonly version: number;
+  readonly text: string;
+}
+
 interface WatchStream {
   readonly collection: string;
   readonly response: ServerResponse;
 }
 
 /**
- * Just enough of a Kubernetes API server for this room's tests, over real TLS: collections by path, paged lists, watches,
- * optimistic locking, merge patches. `answer` may take a request away to script a failure.
+ * Just enough of a Kubernetes API server for this room's tests, over real TLS: collections by path, paged lists, watches
+ * that begin with what happened since their version, optimistic locking, merge patches. `answer` may take a request away to script a failure.
  */
 export class TestServer {
   readonly requests: {
@@ -39,6 +45,8 @@ export class TestServer {
   answer: (request: IncomingMessage, response: ServerResponse, body: unknown) => boolean = () => false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** What watchers were told of objects, for those who come later. */
+  readonly #told: Told[] = [];
   #streams: WatchStream[] = [];
   #version = 100;
 
@@ -73,7 +81,7 @@ export class TestServer {
     const meta = { uid: `uid-${this.#version}`, ...object.metadata, resourceVersion: String(++this.#version) };
     const stored = { ...object, metadata: meta };
     this.objects.set(key, stored);
-    this.tell(collection, { type: old ? "MODIFIED" : "ADDED", object: stored });
+    this.#happened(collection, { type: old ? "MODIFIED" : "ADDED", object: stored });
     return stored;
   }
 
@@ -83,12 +91,18 @@ export class TestServer {
     if (!old) return;
     this.objects.delete(key);
     const gone = { ...old, metadata: { ...old.metadata, resourceVersion: String(++this.#version) } };
-    this.tell(collection, { type: "DELETED", object: gone });
+    this.#happened(collection, { type: "DELETED", object: gone });
   }
 
+  /** Tells those who watch now. */
   tell(collection: string, event: object): void {
     const text = `${JSON.stringify(event)}\n`;
     for (const stream of this.#streams) if (stream.collection === collection) stream.response.write(text);
+  }
+
+  #happened(collection: string, event: object): void {
+    this.#told.push({ collection, version: this.#version, text: `${JSON.stringify(event)}\n` });
+    this.tell(collection, event);
   }
 
   /** Ends the watches cleanly, as at their time-out. */
@@ -128,7 +142,10 @@ export class TestServer {
   #watch(url: URL, response: ServerResponse): void {
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
-    this.#streams.push({ collection: url.pathname, response });
+    const [collection, seen] = [url.pathname, Number(url.searchParams.get("resourceVersion"))];
+    // What came between a client's list and its watch is not lost.
+    for (const told of this.#told) if (told.collection === collection && told.version > seen) response.write(told.text);
+    this.#streams.push({ collection, response });
   }
 
   #list(url: URL, response: ServerResponse): void {

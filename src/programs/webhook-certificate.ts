@@ -105,12 +105,14 @@ export class WebhookCertificate implements TlsIdentity {
     wake.wake();
     const looks = setInterval(() => wake.wake(), lookMs).unref();
     signal.addEventListener("abort", () => clearInterval(looks), { once: true });
+    const known = [this.#secret, this.#configuration, this.#definition];
     let failures = 0;
     for await (const _ of wake) {
-      if (!this.#secret.cache.synced) continue;
+      // All three: whom it has not seen yet, it can't have told.
+      if (!known.every(({ cache }) => cache.synced)) continue;
       try {
-        await this.#turn(signal);
-        failures = 0;
+        if (await this.#turn(signal)) failures = 0;
+        else wake.wakeIn(Math.ceil(backoffMs(++failures, limits)));
       } catch (error) {
         if (signal.aborted) return;
         const retryInMs = Math.ceil(backoffMs(++failures, limits));
@@ -120,19 +122,23 @@ export class WebhookCertificate implements TlsIdentity {
     }
   }
 
-  async #turn(signal: AbortSignal): Promise<void> {
+  /** Whether all is in step now; if not, somebody else wrote meanwhile, and the next turn sees what. */
+  async #turn(signal: AbortSignal): Promise<boolean> {
     const secret = this.#secret.cache.items[0];
     const artifacts = await this.#keep(secret, signal);
-    if (!artifacts) return;
+    if (!artifacts) return false;
+    let isTold = true;
     try {
       // Before it is used: whoever asks next must trust it already.
-      await this.#tellServers(artifacts.bundle, signal);
+      isTold = await this.#tellServers(artifacts.bundle, signal);
     } finally {
-      this.#serve(artifacts.server);
+      // Where we may not tell, somebody else may have done it.
+      if (isTold) this.#serve(artifacts.server);
     }
+    return isTold;
   }
 
-  /** What the Secret holds once it is complete; `undefined` when another replica was faster, of which the watch tells. */
+  /** What the Secret holds once it is complete; `undefined` when another replica was faster. */
   async #keep(secret: Secret | undefined, signal: AbortSignal): Promise<Artifacts | undefined> {
     const { now, log, secret: name } = this.#options;
     const held = heldBy(secret);
@@ -161,14 +167,18 @@ export class WebhookCertificate implements TlsIdentity {
     );
   }
 
-  /** Writes the CA wherever the API server looks for it. What isn't installed needs none; its watch will tell. */
-  async #tellServers(bundle: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Writes the CA wherever the API server looks for it; false: somebody else wrote there meanwhile. What isn't installed needs
+   * none; its watch will tell.
+   */
+  async #tellServers(bundle: string, signal: AbortSignal): Promise<boolean> {
     const caBundle = Buffer.from(bundle).toString("base64");
     const outcomes = await Promise.allSettled([
       this.#inject(this.#configuration, configurations, configurationPatch, caBundle, signal),
       this.#inject(this.#definition, definitions, definitionPatch, caBundle, signal),
     ]);
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+    return outcomes.every((outcome) => outcome.status === "fulfilled" && outcome.value);
   }
 
   async #inject<T extends KubeObject>(
@@ -177,18 +187,19 @@ export class WebhookCertificate implements TlsIdentity {
     patchFor: (object: T, caBundle: string) => object | undefined,
     caBundle: string,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const object = watched.cache.items[0];
     const change = object && patchFor(object, caBundle);
-    if (!object || !change) return;
+    if (!object || !change) return true;
     const body = { metadata: { resourceVersion: object.metadata.resourceVersion }, ...change };
     const patch = { kind: "merge", body, fieldManager: webhookFieldManager } as const;
     try {
       watched.cache.learn(await this.#options.client.patch(resource, object.metadata, patch, signal));
       this.#options.log.info({ kind: object.kind, name: object.metadata.name }, "webhook CA written");
+      return true;
     } catch (error) {
-      // Somebody else wrote it meanwhile: the watch wakes us.
       if (!isConflict(error)) throw error;
+      return false;
     }
   }
 

@@ -1,7 +1,10 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Attempts } from "./attempts.ts";
 
 const limits = { minMs: 1_000, maxMs: 60_000 };
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
+afterEach(() => void vi.useRealTimers());
 
 test("a failure makes its key wait, ever longer, and no other", () => {
   const attempts = new Attempts(limits);
@@ -30,32 +33,22 @@ test("work that somebody keeps undoing is slowed down", () => {
 });
 
 test("work that comes again after a while is not, however often it does", () => {
-  vi.useFakeTimers({ toFake: ["performance"] });
-  try {
-    const attempts = new Attempts(limits);
-    const waits = Array.from({ length: 20 }, () => {
-      vi.advanceTimersByTime(1_500);
-      attempts.mayTry("a");
-      return attempts.succeeded("a");
-    });
-    expect(waits).toEqual(Array(20).fill(0));
-  } finally {
-    vi.useRealTimers();
-  }
+  const attempts = new Attempts(limits);
+  const waits = Array.from({ length: 20 }, () => {
+    vi.advanceTimersByTime(1_500);
+    attempts.mayTry("a");
+    return attempts.succeeded("a");
+  });
+  expect(waits).toEqual(Array(20).fill(0));
 });
 
 test("after a wait that nobody minded, it is as before", () => {
-  vi.useFakeTimers({ toFake: ["performance"] });
-  try {
-    const attempts = new Attempts(limits);
-    for (let i = 0; i < 8; i++) {
-      attempts.mayTry("a");
-      attempts.succeeded("a");
-    }
-    vi.advanceTimersByTime(90_000);
-    expect(attempts.mayTry("a")).toBe(true);
-    expect(attempts.succeeded("a")).toBe(0);
-  } finally {
-    vi.useRealTimers();
+  const attempts = new Attempts(limits);
+  for (let i = 0; i < 8; i++) {
+    attempts.mayTry("a");
+    attempts.succeeded("a");
   }
+  vi.advanceTimersByTime(90_000);
+  expect(attempts.mayTry("a")).toBe(true);
+  expect(attempts.succeeded("a")).toBe(0);
 });

@@ -1,16 +1,17 @@
 import { constants, PerformanceObserver } from "node:perf_hooks";
-import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { IdleCollector } from "./garbage.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { collectGarbage, IdleCollector } from "./garbage.ts";
 
-/** Collections that somebody asked for; V8's own do not count. */
-let forced = 0;
+/** When collections began that somebody asked for; V8's own do not count. */
+const forced: number[] = [];
 const observer = new PerformanceObserver((list) => {
-  for (const { detail } of list.getEntries() as (PerformanceEntry & { detail: { flags: number } })[])
-    if ((detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_FORCED) !== 0) forced++;
+  for (const { detail, startTime } of list.getEntries() as (PerformanceEntry & { detail: { flags: number } })[])
+    if ((detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_FORCED) !== 0) forced.push(startTime);
 });
 beforeAll(() => observer.observe({ entryTypes: ["gc"] }));
 afterAll(() => observer.disconnect());
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+afterEach(() => void vi.useRealTimers());
 
 /** What outlives a few small collections: 8 MiB or more. */
 function litter(): void {
@@ -19,11 +20,14 @@ function litter(): void {
 }
 
 const forcedWithin = async (ms: number, act: () => void): Promise<number> => {
-  await wait(20);
-  const before = forced;
+  const begin = performance.now();
   act();
-  await wait(ms);
-  return forced - before;
+  vi.advanceTimersByTime(ms);
+  const end = performance.now();
+  // The observer hears late, but in order: of all before this one, once it has heard of this one.
+  collectGarbage();
+  while ((forced.at(-1) ?? 0) < end) await new Promise((resolve) => setImmediate(resolve));
+  return forced.filter((at) => at >= begin && at < end).length;
 };
 
 test("garbage is collected once there was nothing to do for a while and enough of it, and not again for little", async () => {
