@@ -695,3 +695,86 @@ test("counters are exact in pools of any size; a shared address counts once", ()
     { pool: "huge", total: { ipv4: 3n, ipv6: 1n << 64n }, assigned: { ipv4: 1n, ipv6: 1n } },
   ]);
 });
+
+describe("a pool that is wrong and of which no good value is known", () => {
+  const q = pool("q", ["10.9.0.0/24"]);
+  const broken = ["p"].map((name) => ({ name, ref: { ...first.ref, name } }));
+  const pass = (services: readonly Service[], pools: readonly Pool[] = [q]) =>
+    allocate({ config: { pools, refusedPools: broken }, services, lbClass: "" });
+  const has = { has: ["10.100.0.7"], from: "p" };
+
+  test.each<[string, Service]>([
+    ["asks for nothing", service("a", has)],
+    ["asks for that pool", service("a", { ...has, ...from("p") })],
+    ["asks for that address", service("a", { ...has, ...wants("10.100.0.7") })],
+    ["was marked by a MetalLB before 0.14.9", marked(service("a", has), "metallb.universe.tf/ip-allocated-from-pool")],
+  ])("takes nothing from a Service that %s", (_, one) => {
+    const { outcomes, pools } = pass([one]);
+    expect(only(outcomes)).toMatchObject({ state: { addresses: ["10.100.0.7"], pools: ["p"] }, events: [] });
+    expect(pools.map((counters) => counters.pool)).toEqual(["q"]);
+  });
+
+  test("takes nothing where there is no other pool, and from none of two who share", () => {
+    const shared = [80, 443].map((port) => service(`s${port}`, { ...has, ...shares("k"), ports: [{ port }] }));
+    const both = service("v", { ...dual, has: ["10.100.0.9", "fd00::9"], from: "p" });
+    expect(pass([...shared, both], []).outcomes.map(got)).toEqual([
+      ["10.100.0.7"],
+      ["10.100.0.7"],
+      ["10.100.0.9", "fd00::9"],
+    ]);
+  });
+
+  test("gives nothing, and says so to all who wait", () => {
+    const services = [service("a", has), service("b", { ...from("p"), born: 1 })];
+    expect(pass(services).outcomes.map(got)[1]).toBe("pool p is not in force: its spec is refused");
+    expect(pass([service("a", has), service("b", { born: 1 })], []).outcomes.map(got)[1]).toBe(
+      'no available IPs: pool "p" is not in force: its spec is refused',
+    );
+  });
+
+  test("keeps nothing that another pool has by now, and nothing of a Service that another pool served", () => {
+    const taken = pool("q", ["10.100.0.0/24"], { allocation: { ...forAll, namespaces: ["x"] } });
+    expect(only(pass([service("a", has)], [taken, pool("z", ["10.8.0.0/24"])]).outcomes)).toMatchObject({
+      state: { addresses: ["10.8.0.0"] },
+    });
+    expect(pass([service("a", { ...has, from: "q" })]).outcomes.map(got)).toEqual([["10.9.0.0"]]);
+  });
+
+  test("once it is right again, its Services have what they had", () => {
+    const { outcomes, memory } = pass([service("a", has)]);
+    const good = pool("p", ["10.100.0.0/24"]);
+    expect(assignments([q, good], outcomes.map(written), memory)).toEqual({ a: ["10.100.0.7"] });
+  });
+
+  test("a Service that is of another type gives its address up all the same", () => {
+    expect(only(pass([service("a", { ...has, type: "ClusterIP" })]).outcomes).state.kind).toBe("not-load-balancer");
+  });
+});
+
+describe("marks and statuses that an older MetalLB left", () => {
+  test("an address of no pool, marked under the annotation's old name, is replaced and not left beside the new one", () => {
+    const one = marked(service("a", { has: ["192.0.2.9"] }), "metallb.universe.tf/ip-allocated-from-pool");
+    expect(written(only(run([first], [one]).outcomes)).status?.loadBalancer?.ingress).toEqual([{ ip: "10.100.0.0" }]);
+  });
+
+  test("annotations of the old prefix are spoken of when the Service is marked, though its address stays", () => {
+    const asked = { has: ["10.100.0.3"], annotations: { "metallb.universe.tf/allow-shared-ip": "k" } };
+    const one = marked(service("a", asked), "metallb.universe.tf/ip-allocated-from-pool");
+    const message = "Service uses deprecated annotation metallb.universe.tf/allow-shared-ip";
+    const { outcomes, memory } = run([first], [one]);
+    expect(only(outcomes).events.map((note) => note.message)).toEqual([message]);
+    expect(run([first], [one], memory).outcomes.flatMap(({ events }) => events)).toEqual([]);
+    expect(only(run([first], outcomes.map(written)).outcomes).events).toEqual([]);
+  });
+
+  test("an address that is not written as RFC 5952 has it is no new one", () => {
+    const v6 = pool("first", ["fd00::/64"]);
+    expect(said([v6], service("a", { clusterIPs: ["fd96::1"], has: ["FD00:0::0009"] }))).toEqual([]);
+  });
+});
+
+/** A Service whose mark is under another name. */
+function marked(one: Service, name: string): Service {
+  const { "metallb.io/ip-allocated-from-pool": mark = "", ...others } = one.metadata.annotations ?? {};
+  return { ...one, metadata: { ...one.metadata, annotations: { ...others, [name]: mark } } };
+}
