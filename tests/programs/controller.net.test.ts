@@ -96,6 +96,72 @@ test("of two replicas one works; when it ends, the other does, and assignments s
   });
 });
 
+/** Addresses that no pool can have; the webhook is not there to say so. */
+const spoil = (name: string) => {
+  const pools = { group: "metallb.io", resource: "ipaddresspools" };
+  return cluster.plane.api.patch(pools, namespace, name, { spec: { addresses: ["10.100.0.0/33"] } });
+};
+
+test("a pool that becomes wrong costs nothing: not when its leader loses the Lease for a moment, nor when another follows", async () => {
+  const first = await controller("c1");
+  await cluster.pool("p", "10.100.0.0/24");
+  await cluster.service("web");
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
+  const second = await controller("c2");
+  // Who doesn't lead knows as much, and says it to whoever watches for controllers without a configuration.
+  const scraped = async ({ metrics }: typeof first) =>
+    (await metricsOf(metrics, cluster.plane.adminToken).catch(() => undefined))?.text;
+  for (const each of [first, second]) {
+    await expect.poll(() => scraped(each), patience).toMatch(/^metallb_k8s_client_config_loaded_bool 1$/m);
+  }
+  await spoil("p");
+  await expect.poll(result, patience).toBe("Invalid");
+  for (const each of [first, second]) {
+    await expect.poll(() => scraped(each), patience).toMatch(/^metallb_k8s_client_config_stale_bool 1$/m);
+  }
+
+  first.program.process.kill("SIGKILL");
+  await cluster.service("b");
+  await expect.poll(() => cluster.addresses("b"), patience).toEqual(["10.100.0.1"]);
+  const terms = () => second.program.lines().filter(({ msg }) => msg === "became leader").length;
+  expect(terms()).toBe(1);
+  second.program.process.kill("SIGSTOP");
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  second.program.process.kill("SIGCONT");
+  await expect.poll(terms, patience).toBe(2);
+  await cluster.service("c");
+  await expect.poll(() => cluster.addresses("c"), patience).toEqual(["10.100.0.2"]);
+
+  // A process that never saw it right gives nothing of it, and takes nothing away.
+  second.program.process.kill("SIGKILL");
+  await controller("c3");
+  await cluster.service("d");
+  const why = () => cluster.events("AllocationFailed").map((event) => event["message"]);
+  const cause = 'no available IPs: pool "p" is not in force: its spec is refused';
+  await expect.poll(why, patience).toEqual([`Failed to allocate IP for "default/d": ${cause}`]);
+  const names = ["web", "b", "c"];
+  expect(names.flatMap((name) => cluster.addresses(name))).toEqual(["10.100.0.0", "10.100.0.1", "10.100.0.2"]);
+  expect(cluster.events("ClearAssignment")).toEqual([]);
+});
+
+test("a controller that may not ask for the Lease is not ready", async () => {
+  await cluster[Symbol.asyncDispose]();
+  let isRefusing = true;
+  cluster = await Cluster.start(undefined, ({ resource }) => ({
+    allowed: !isRefusing || resource !== "leases",
+    reason: "for the test",
+  }));
+  const { health, program } = await controller("c1");
+  const refused = () => program.lines().filter(({ msg }) => msg === "could not take or renew the lease").length;
+  await expect.poll(refused, patience).toBeGreaterThan(1);
+  expect(await probe(health, "/readyz")).toMatchObject({
+    status: 503,
+    text: "waiting for an answer about the Lease metallb-controller\n",
+  });
+  isRefusing = false;
+  await expect.poll(async () => (await probe(health, "/readyz"))?.text, patience).toBe("ok\n");
+});
+
 test("a leader that was stopped and has lost its Lease writes nothing when it goes on", async () => {
   const writes: string[] = [];
   await cluster[Symbol.asyncDispose]();
