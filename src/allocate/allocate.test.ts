@@ -3,6 +3,7 @@ import type { Service } from "../api/core.ts";
 import type { Pool } from "../config/config.ts";
 import { allocate } from "./allocate.ts";
 import type { Memory, Outcome } from "./outcome.ts";
+import { type Lingering, lingeringAfter, lingerMs } from "./stand-ins.ts";
 import { verdictText } from "./verdict.ts";
 import { bothRequired, dual, forAll, got, pool, service, written } from "./testing/world.ts";
 
@@ -698,9 +699,8 @@ test("counters are exact in pools of any size; a shared address counts once", ()
 
 describe("a pool that is wrong and of which no good value is known", () => {
   const q = pool("q", ["10.9.0.0/24"]);
-  const broken = ["p"].map((name) => ({ name, ref: { ...first.ref, name } }));
   const pass = (services: readonly Service[], pools: readonly Pool[] = [q]) =>
-    allocate({ config: { pools, refusedPools: broken }, services, lbClass: "" });
+    allocate({ config: { pools, refusedPools: ["p"] }, services, lbClass: "" });
   const has = { has: ["10.100.0.7"], from: "p" };
 
   test.each<[string, Service]>([
@@ -748,6 +748,54 @@ describe("a pool that is wrong and of which no good value is known", () => {
 
   test("a Service that is of another type gives its address up all the same", () => {
     expect(only(pass([service("a", { ...has, type: "ClusterIP" })]).outcomes).state.kind).toBe("not-load-balancer");
+  });
+});
+
+describe("a pool that loses addresses by one write and gives them back by another", () => {
+  const half = pool("first", ["10.100.0.0/25"]);
+  const rest = pool("rest", ["10.100.0.128/25"]);
+  const has = { has: ["10.100.0.200"] };
+
+  /** A pass each, at those times in milliseconds; every write arrives. */
+  function passes(one: Service, ...steps: readonly (readonly [readonly Pool[], number])[]) {
+    const result = run([first], [one]);
+    let [memory, services] = [result.memory, result.outcomes.map(written)];
+    let last = { pools: [first] as readonly Pool[], lingering: new Map() as Lingering, outcomes: result.outcomes };
+    return steps.map(([pools, now]) => {
+      const lingering = lingeringAfter(last, { pools }, now);
+      const passed = allocate({ config: { pools }, services, lbClass: "", memory, lingering });
+      [memory, services] = [passed.memory, passed.outcomes.map(written)];
+      last = { pools, lingering, outcomes: passed.outcomes };
+      return { ...only(passed.outcomes), pools: passed.pools };
+    });
+  }
+
+  test.each<[string, Service, string]>([
+    ["asks for nothing: it stays", service("a", has), "10.100.0.200"],
+    ["asks for that address: it stays", service("a", { ...has, ...wants("10.100.0.200") }), "10.100.0.200"],
+    ["asks for the pool that gave it away: it moves then", service("a", { ...has, ...from("first") }), "10.100.0.0"],
+  ])("a Service keeps its address until another pool has it, and if it %s", (_, one, then) => {
+    const [shrunk, split] = passes(one, [[half], 0], [[half, rest], lingerMs - 1]);
+    expect(shrunk).toMatchObject({ state: { addresses: ["10.100.0.200"], pools: ["first"] }, events: [] });
+    expect(shrunk?.pools).toMatchObject([{ pool: "first", assigned: { ipv4: 0n } }]);
+    expect(split?.state).toMatchObject({ addresses: [then] });
+  });
+
+  test("nobody's after a while, it has to go, and asks for another", () => {
+    const both = passes(service("a", has), [[half], 0], [[half], lingerMs]);
+    expect(both.map(got)).toEqual([["10.100.0.200"], ["10.100.0.0"]]);
+    expect(both[1]?.events.map(({ reason }) => reason)).toEqual(["ClearAssignment", "IPAllocated"]);
+  });
+
+  test("nobody new gets it meanwhile", () => {
+    const { outcomes, memory } = run([first], [service("a", has)]);
+    const lingering = lingeringAfter({ pools: [first], lingering: new Map(), outcomes }, { pools: [half] }, 0);
+    const services = [...outcomes.map(written), service("b", { ...wants("10.100.0.200"), born: 5 })];
+    const passed = allocate({ config: { pools: [half] }, services, lbClass: "", memory, lingering });
+    expect(passed.outcomes.map(got)).toEqual([
+      ["10.100.0.200"],
+      'can\'t change sharing key for "default/b", address also in use by default/a',
+    ]);
   });
 });
 

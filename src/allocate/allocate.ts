@@ -8,7 +8,7 @@ import { type Entry, isLoadBalancer, keep, onItsWay } from "./keep.ts";
 import { type Market, openMarket } from "./market.ts";
 import type { AllocationResult, AssignmentState, Memory, Note, Outcome, Refusal, Remembered } from "./outcome.ts";
 import { serve } from "./serve.ts";
-import { standIns } from "./stand-ins.ts";
+import { type Lingering, lingeringStandIns, refusedStandIns } from "./stand-ins.ts";
 import { deprecatedAnnotations, ownAddresses, quoted, readWish, type Wish } from "./wish.ts";
 
 interface AllocationInput {
@@ -18,6 +18,8 @@ interface AllocationInput {
   readonly lbClass: string;
   /** `memory` of the pass before; absent after a start. */
   readonly memory?: Memory;
+  /** Absent: none. */
+  readonly lingering?: Lingering;
 }
 
 /**
@@ -29,17 +31,26 @@ interface AllocationInput {
  *
  * @see MetalLB controller/service.go, convergeBalancer; internal/allocator/allocator.go
  */
-export function allocate({ config, services, lbClass, memory = new Map() }: AllocationInput): AllocationResult {
+export function allocate({
+  config,
+  services,
+  lbClass,
+  memory = new Map(),
+  lingering = new Map(),
+}: AllocationInput): AllocationResult {
   const handled = services.filter((service) => isHandled(service, lbClass)).map((each) => wishOf(each, memory));
   const wishes = sortedBy(handled, ({ key }) => key);
-  const market = openMarket(config.pools, standIns(config, wishes));
+  const market = openMarket(config.pools, {
+    refused: refusedStandIns(config, wishes),
+    lingering: lingeringStandIns(lingering),
+  });
   const entries = wishes.map((wish) => enter(market, wish, memory));
   keep(market, entries);
   serve(market, entries.filter(isLoadBalancer));
   const decided = entries.map((entry) => decide(market, entry));
   return {
     outcomes: decided.map(({ outcome }) => outcome),
-    pools: market.ledger.usage().filter(({ pool }) => !market.refused.has(pool)),
+    pools: market.ledger.usage(new Set(config.pools)),
     memory: new Map(decided.map(({ outcome, remembered }) => [outcome.key, remembered])),
   };
 }

@@ -20,6 +20,14 @@ export interface Market {
   readonly verdicts: Map<string, Verdicts>;
 }
 
+interface StandIns {
+  readonly refused: readonly Pool[];
+  /** There may be pools of their names. */
+  readonly lingering: readonly Pool[];
+}
+
+const noStandIns: StandIns = { refused: [], lingering: [] };
+
 /** Why no pool gave anything, as it was when so many addresses were in use. */
 interface Verdicts {
   readonly inUse: number;
@@ -32,15 +40,19 @@ interface Verdicts {
  * Differs: pools of equal standing are tried in the order of their names; MetalLB takes them in random order. A pool
  * whose serviceAllocation gives nothing but a priority is for every Service; MetalLB never assigns from it.
  */
-export function openMarket(inForce: readonly Pool[], refused: readonly Pool[] = []): Market {
-  const named = sortedBy([...inForce, ...refused], (pool) => pool.name);
+export function openMarket(inForce: readonly Pool[], { refused, lingering }: StandIns = noStandIns): Market {
+  const named = sortedBy([...inForce, ...refused, ...lingering], (pool) => pool.name);
   const pinned = named.filter(({ allocation }) => allocation !== undefined);
   const general = named.filter(({ allocation }) => allocation === undefined);
   const ledger = new Ledger([...pinned.sort((a, b) => urgencyOf(a) - urgencyOf(b)), ...general]);
   return {
     ledger,
     access: new Access(ledger.spaces),
-    byName: new Map(sortedBy(ledger.spaces, ({ pool }) => pool.name).map((space) => [space.pool.name, space])),
+    byName: new Map(
+      sortedBy(ledger.spaces, ({ pool }) => pool.name).flatMap((space) =>
+        lingering.includes(space.pool) ? [] : [[space.pool.name, space]],
+      ),
+    ),
     refused: new Set(refused.map(({ name }) => name)),
     verdicts: new Map(),
   };

@@ -63,10 +63,9 @@ export function parseConfig(snapshot: Snapshot, { node, lastGood = nothing, pool
 
 const nothing: Config = { pools: [], peers: [], bgpAdvertisements: [], l2Advertisements: [], bfdProfiles: [] };
 
-function refusedPoolsOf({ pools }: Snapshot, inForce: readonly Pool[]): NonNullable<Config["refusedPools"]> {
-  const names = byName(inForce);
-  const refused = pools.filter(({ metadata }) => !names.has(metadata.name));
-  return refused.map((pool) => ({ name: pool.metadata.name, ref: refOf(pool) }));
+function refusedPoolsOf({ pools }: Snapshot, inForce: readonly Pool[]): string[] {
+  const known = byName(inForce);
+  return pools.map(({ metadata }) => metadata.name).filter((name) => !known.has(name));
 }
 
 /** What FRR makes of the text, FRR says. */

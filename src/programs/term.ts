@@ -1,4 +1,5 @@
 import { allocate } from "../allocate/allocate.ts";
+import { lingeringAfter, lingerMs } from "../allocate/stand-ins.ts";
 import type { Memory, Outcome } from "../allocate/outcome.ts";
 import type { ConfigurationState } from "../api/kinds/index.ts";
 import { controllerStateName, eventSources } from "../api/names.ts";
@@ -12,6 +13,7 @@ import type { Leadership } from "../kube/lease.ts";
 import type { World } from "../kube/snapshot.ts";
 import type { PoolCounts } from "../metrics/controller.ts";
 import type { ClientMetrics } from "../metrics/registry.ts";
+import { monotonicMs } from "../runtime/clock.ts";
 import { KeyedWork } from "../runtime/keyed-work.ts";
 import { errorText, type Log } from "../runtime/log.ts";
 import { Wake } from "../runtime/wake.ts";
@@ -68,7 +70,12 @@ export async function serveTerm(
   const work = new KeyedWork({ wake: turns, failed }, leadership.signal);
   const events = new EventRecorder({ client, component: eventSources.controller, log }, leadership.signal);
   const reporter = new Reporter(events, log);
-  let memory: Memory = new Map();
+  let last: Parameters<typeof lingeringAfter>[0] & { readonly memory: Memory } = {
+    pools: [],
+    lingering: new Map(),
+    outcomes: [],
+    memory: new Map(),
+  };
 
   // What the leader before us wrote last, our watches may not have told yet; nor of which pools.
   world.readSince(leadership.since);
@@ -78,8 +85,11 @@ export async function serveTerm(
     if (!world.synced) continue;
     const snapshot = world.snapshot();
     const { config, problems } = read(snapshot);
-    const result = allocate({ config, services: snapshot.services, lbClass, memory });
-    memory = result.memory;
+    const now = monotonicMs();
+    const lingering = lingeringAfter(last, config, now);
+    if ([...lingering.values()].some(({ until }) => until === now + lingerMs)) turns.wakeIn(lingerMs + 1);
+    const result = allocate({ config, services: snapshot.services, lbClass, memory: last.memory, lingering });
+    last = { pools: config.pools, lingering, outcomes: result.outcomes, memory: result.memory };
 
     const state = { component: { kind: "controller" }, namespace, owner, problems } as const;
     const existing = states.get(`${namespace}/${controllerStateName}`);

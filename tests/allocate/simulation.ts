@@ -225,12 +225,11 @@ export class Simulation {
     const pools = all.filter(({ name }) => !this.#refused.includes(name));
     const refused = all.map(({ name }) => name).filter((name) => this.#refused.includes(name));
     const left = remainders(pools, services, refused);
-    const refusedPools = all.filter(({ name }) => refused.includes(name));
     const {
       outcomes,
       pools: counts,
       memory,
-    } = allocate({ config: { pools, refusedPools }, services, lbClass: "", memory: this.#memory });
+    } = allocate({ config: { pools, refusedPools: refused }, services, lbClass: "", memory: this.#memory });
     const verdicts = this.#model.pass(pools, services, refused);
     this.#memory = memory;
     this.#tell(`pass ${outcomes.map(({ key, state }) => `${key} ${addressesIn(state).join()}`).join("; ")}`);

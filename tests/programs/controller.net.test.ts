@@ -5,6 +5,8 @@ import { metricsOf, probe } from "./scrape.ts";
 
 const patience = { timeout: 10_000, interval: 20 };
 
+const services = { group: "", resource: "services" };
+
 let cluster: Cluster;
 /** Each run takes ports of its own. */
 let ports = 20_000 + (process.pid % 20_000);
@@ -74,7 +76,7 @@ test("an address is free once its Service is gone, and whoever waited for it get
   await expect.poll(() => cluster.addresses("first"), patience).toEqual(["10.100.0.7"]);
   await cluster.service("second");
   await expect.poll(() => cluster.events("AllocationFailed").length, patience).toBe(1);
-  await cluster.plane.api.delete({ group: "", resource: "services" }, "default", "first");
+  await cluster.plane.api.delete(services, "default", "first");
   await expect.poll(() => cluster.addresses("second"), patience).toEqual(["10.100.0.7"]);
 });
 
@@ -142,6 +144,36 @@ test("a pool that becomes wrong costs nothing: not when its leader loses the Lea
   const names = ["web", "b", "c"];
   expect(names.flatMap((name) => cluster.addresses(name))).toEqual(["10.100.0.0", "10.100.0.1", "10.100.0.2"]);
   expect(cluster.events("ClearAssignment")).toEqual([]);
+});
+
+test("a pool that is split, renamed or moved by several writes costs no Service its address", async () => {
+  await controller("c1");
+  const pools = { group: "metallb.io", resource: "ipaddresspools" };
+  const remove = (name: string) => cluster.plane.api.delete(pools, namespace, name);
+  // As long as it takes `kubectl apply` to get from one to the next.
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 300));
+  await cluster.pool("a", "10.100.0.0/24");
+  await cluster.pool("other", "10.200.0.0/24");
+  await cluster.service("web", { loadBalancerIP: "10.100.0.200" });
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.200"]);
+  await cluster.plane.api.patch(services, "default", "web", { spec: { loadBalancerIP: null } });
+
+  await cluster.plane.api.patch(pools, namespace, "a", { spec: { addresses: ["10.100.0.0/25"] } });
+  await pause();
+  await cluster.pool("b", "10.100.0.128/25");
+  const mark = () =>
+    cluster.plane.api.get(services, "default", "web")?.metadata.annotations?.["metallb.io/ip-allocated-from-pool"];
+  await expect.poll(mark, patience).toBe("b");
+  await remove("b");
+  await pause();
+  await cluster.pool("c", "10.100.0.128/25");
+  await expect.poll(mark, patience).toBe("c");
+  expect(cluster.addresses("web")).toEqual(["10.100.0.200"]);
+  expect(cluster.events("ClearAssignment")).toEqual([]);
+
+  // Gone for good, it goes.
+  await remove("c");
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
 });
 
 test("a controller that may not ask for the Lease is not ready", async () => {
