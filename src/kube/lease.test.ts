@@ -51,12 +51,12 @@ function candidate(identity: string, durationMs = 1000) {
 const holder = () => (server.objects.get(lease)?.["spec"] as { holderIdentity?: string } | undefined)?.holderIdentity;
 
 test("one of two leads, and keeps leading", async () => {
-  const [a, b] = [candidate("a"), candidate("b")];
-  await expect.poll(() => [a.leads(), b.leads()].filter(Boolean).length).toBe(1);
+  const [a, b] = [candidate("a", 20_000), candidate("b", 20_000)];
+  await expect.poll(() => [a.leads(), b.leads()].filter(Boolean).length, { timeout: 10_000 }).toBe(1);
   const first = server.objects.get(lease)?.metadata.resourceVersion;
   const leader = a.leads() ? a : b;
   await expect
-    .poll(() => Number(server.objects.get(lease)?.metadata.resourceVersion) - Number(first))
+    .poll(() => Number(server.objects.get(lease)?.metadata.resourceVersion) - Number(first), { timeout: 10_000 })
     .toBeGreaterThan(10);
   expect(leader.terms).toHaveLength(1);
   expect((leader === a ? b : a).terms).toHaveLength(0);
@@ -119,7 +119,7 @@ test("a lease that somebody deletes is nobody else's before it would have expire
     return false;
   };
   const b = candidate("b");
-  await expect.poll(() => reads).toBeGreaterThan(2);
+  await expect.poll(() => reads, { timeout: 10_000 }).toBeGreaterThan(2);
   server.remove(collection, "metallb-controller");
   await expect.poll(b.leads, { timeout: 10_000 }).toBe(true);
   expect((b.terms[0]?.since ?? 0) - seen).toBeGreaterThan(2_000);

@@ -70,12 +70,14 @@ test("a pool that overlaps another is refused in words, and the other goes on", 
 });
 
 test("an address is free once its Service is gone, and whoever waited for it gets it", async () => {
-  await controller("c1");
+  const { metrics } = await controller("c1");
   await cluster.pool("one", "10.100.0.7/32");
   await cluster.service("first");
   await expect.poll(() => cluster.addresses("first"), patience).toEqual(["10.100.0.7"]);
   await cluster.service("second");
   await expect.poll(() => cluster.events("AllocationFailed").length, patience).toBe(1);
+  const scraped = (await metricsOf(metrics, cluster.plane.adminToken)).text;
+  expect(scraped).toMatch(/^metallb_k8s_client_update_errors_total [1-9]/m);
   await cluster.plane.api.delete(services, "default", "first");
   await expect.poll(() => cluster.addresses("second"), patience).toEqual(["10.100.0.7"]);
 });
