@@ -799,6 +799,15 @@ describe("a pool that loses addresses by one write and gives them back by anothe
   });
 });
 
+test("what a Service of another class has of our pools, nobody else gets; who has it already keeps it", () => {
+  const other = (ip: string) => service(`x${ip}`, { loadBalancerClass: "other", has: [ip] });
+  const services = [other("10.100.0.0"), other("10.100.0.1"), service("b", { has: ["10.100.0.1"] }), service("a")];
+  expect(assignments([first], services)).toEqual({ a: ["10.100.0.2"], b: ["10.100.0.1"] });
+  expect(assignments([first], [other("10.100.0.0"), service("a", wants("10.100.0.0"))])).toEqual({
+    a: 'can\'t change sharing key for "default/a", address also in use by default/x10.100.0.0',
+  });
+});
+
 describe("marks and statuses that an older MetalLB left", () => {
   test("an address of no pool, marked under the annotation's old name, is replaced and not left beside the new one", () => {
     const one = marked(service("a", { has: ["192.0.2.9"] }), "metallb.universe.tf/ip-allocated-from-pool");

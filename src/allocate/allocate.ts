@@ -4,7 +4,7 @@ import { keyOf } from "../api/object.ts";
 import type { Config } from "../config/config.ts";
 import type { Address } from "../net/address.ts";
 import { sortedBy } from "../std/order.ts";
-import { type Entry, isLoadBalancer, keep, onItsWay } from "./keep.ts";
+import { type Entry, isLoadBalancer, keep, onItsWay, reserveNamed } from "./keep.ts";
 import { type Market, openMarket } from "./market.ts";
 import type { AllocationResult, AssignmentState, Memory, Note, Outcome, Refusal, Remembered } from "./outcome.ts";
 import { serve } from "./serve.ts";
@@ -29,6 +29,9 @@ interface AllocationInput {
  * have nothing, are served. The order of the input plays no part. An address that one gives up is free for others in a
  * later pass, once the status that names it is written; a pass over a result that gave nothing up changes nothing.
  *
+ * Differs: what a Service of another class has of our pools, as its mark says, nobody else gets: the class that we serve may
+ * have been another before. For MetalLB such addresses are free.
+ *
  * @see MetalLB controller/service.go, convergeBalancer; internal/allocator/allocator.go
  */
 export function allocate({
@@ -46,6 +49,8 @@ export function allocate({
   });
   const entries = wishes.map((wish) => enter(market, wish, memory));
   keep(market, entries);
+  const others = services.filter((service) => !isHandled(service, lbClass) && isMarked(service));
+  for (const service of sortedBy(others, keyOf)) reserveNamed(market, enter(market, wishOf(service, memory), memory));
   serve(market, entries.filter(isLoadBalancer));
   const decided = entries.map((entry) => decide(market, entry));
   return {
