@@ -48,6 +48,26 @@ test("a Service that waits for an address says of each pool why", () => {
   expect(status).toBe(1);
 });
 
+test("what a pool's namespaceSelectors and mistakes say to a Service that waits is what the controller says", () => {
+  const allocation = "serviceAllocation: { namespaceSelectors: [{ matchLabels: { team: red } }] }";
+  const namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: { name: default, labels: { team: red } }\n";
+  const wrong =
+    "---\napiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: { name: wrong, namespace: metallb-system }\n" +
+    "spec: { addresses: [10.0.0.0/33] }\n";
+  const objects = readFileSync(OBJECTS, "utf8")
+    .replace("autoAssign: true", `autoAssign: true\n  ${allocation}`)
+    .replace("10.100.0.0/24", "fd00::/64")
+    .replace(/ingress:\n +- ip: \S+/, "{}");
+  const { stdout } = spawnSync(
+    process.execPath,
+    ["src/programs/cli.ts", "trace", "default/test-lb", "--node", "node1"],
+    { input: `${objects}\n${namespace}${wrong}`, encoding: "utf8" },
+  );
+  const said =
+    'no available IPs: pool "bgp-pool" has no IPv4 addresses; pool "wrong" is not in force: its spec is refused';
+  expect(stdout).toContain(`message: '${said}'`);
+});
+
 test("a wrong name is refused in one line", () => {
   const { stderr, status } = spawnSync(
     process.execPath,

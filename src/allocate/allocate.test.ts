@@ -3,6 +3,7 @@ import type { Service } from "../api/core.ts";
 import type { Pool } from "../config/config.ts";
 import { allocate } from "./allocate.ts";
 import type { Memory, Outcome } from "./outcome.ts";
+import { type Lingering, lingeringAfter, lingerMs } from "./stand-ins.ts";
 import { verdictText } from "./verdict.ts";
 import { bothRequired, dual, forAll, got, pool, service, written } from "./testing/world.ts";
 
@@ -695,3 +696,142 @@ test("counters are exact in pools of any size; a shared address counts once", ()
     { pool: "huge", total: { ipv4: 3n, ipv6: 1n << 64n }, assigned: { ipv4: 1n, ipv6: 1n } },
   ]);
 });
+
+describe("a pool that is wrong and of which no good value is known", () => {
+  const q = pool("q", ["10.9.0.0/24"]);
+  const pass = (services: readonly Service[], pools: readonly Pool[] = [q]) =>
+    allocate({ config: { pools, refusedPools: ["p"] }, services, lbClass: "" });
+  const has = { has: ["10.100.0.7"], from: "p" };
+
+  test.each<[string, Service]>([
+    ["asks for nothing", service("a", has)],
+    ["asks for that pool", service("a", { ...has, ...from("p") })],
+    ["asks for that address", service("a", { ...has, ...wants("10.100.0.7") })],
+    ["was marked by a MetalLB before 0.14.9", marked(service("a", has), "metallb.universe.tf/ip-allocated-from-pool")],
+  ])("takes nothing from a Service that %s", (_, one) => {
+    const { outcomes, pools } = pass([one]);
+    expect(only(outcomes)).toMatchObject({ state: { addresses: ["10.100.0.7"], pools: ["p"] }, events: [] });
+    expect(pools.map((counters) => counters.pool)).toEqual(["q"]);
+  });
+
+  test("takes nothing where there is no other pool, and from none of two who share", () => {
+    const shared = [80, 443].map((port) => service(`s${port}`, { ...has, ...shares("k"), ports: [{ port }] }));
+    const both = service("v", { ...dual, has: ["10.100.0.9", "fd00::9"], from: "p" });
+    expect(pass([...shared, both], []).outcomes.map(got)).toEqual([
+      ["10.100.0.7"],
+      ["10.100.0.7"],
+      ["10.100.0.9", "fd00::9"],
+    ]);
+  });
+
+  test("gives nothing, and says so to all who wait", () => {
+    const services = [service("a", has), service("b", { ...from("p"), born: 1 })];
+    expect(pass(services).outcomes.map(got)[1]).toBe("pool p is not in force: its spec is refused");
+    expect(pass([service("a", has), service("b", { born: 1 })], []).outcomes.map(got)[1]).toBe(
+      'no available IPs: pool "p" is not in force: its spec is refused',
+    );
+  });
+
+  test("keeps nothing that another pool has by now, and nothing of a Service that another pool served", () => {
+    const taken = pool("q", ["10.100.0.0/24"], { allocation: { ...forAll, namespaces: ["x"] } });
+    expect(only(pass([service("a", has)], [taken, pool("z", ["10.8.0.0/24"])]).outcomes)).toMatchObject({
+      state: { addresses: ["10.8.0.0"] },
+    });
+    expect(pass([service("a", { ...has, from: "q" })]).outcomes.map(got)).toEqual([["10.9.0.0"]]);
+  });
+
+  test("once it is right again, its Services have what they had", () => {
+    const { outcomes, memory } = pass([service("a", has)]);
+    const good = pool("p", ["10.100.0.0/24"]);
+    expect(assignments([q, good], outcomes.map(written), memory)).toEqual({ a: ["10.100.0.7"] });
+  });
+
+  test("a Service that is of another type gives its address up all the same", () => {
+    expect(only(pass([service("a", { ...has, type: "ClusterIP" })]).outcomes).state.kind).toBe("not-load-balancer");
+  });
+});
+
+describe("a pool that loses addresses by one write and gives them back by another", () => {
+  const half = pool("first", ["10.100.0.0/25"]);
+  const rest = pool("rest", ["10.100.0.128/25"]);
+  const has = { has: ["10.100.0.200"] };
+
+  /** A pass each, at those times in milliseconds; every write arrives. */
+  function passes(one: Service, ...steps: readonly (readonly [readonly Pool[], number])[]) {
+    const result = run([first], [one]);
+    let [memory, services] = [result.memory, result.outcomes.map(written)];
+    let last = { pools: [first] as readonly Pool[], lingering: new Map() as Lingering, outcomes: result.outcomes };
+    return steps.map(([pools, now]) => {
+      const lingering = lingeringAfter(last, { pools }, now);
+      const passed = allocate({ config: { pools }, services, lbClass: "", memory, lingering });
+      [memory, services] = [passed.memory, passed.outcomes.map(written)];
+      last = { pools, lingering, outcomes: passed.outcomes };
+      return { ...only(passed.outcomes), pools: passed.pools };
+    });
+  }
+
+  test.each<[string, Service, string]>([
+    ["asks for nothing: it stays", service("a", has), "10.100.0.200"],
+    ["asks for that address: it stays", service("a", { ...has, ...wants("10.100.0.200") }), "10.100.0.200"],
+    ["asks for the pool that gave it away: it moves then", service("a", { ...has, ...from("first") }), "10.100.0.0"],
+  ])("a Service keeps its address until another pool has it, and if it %s", (_, one, then) => {
+    const [shrunk, split] = passes(one, [[half], 0], [[half, rest], lingerMs - 1]);
+    expect(shrunk).toMatchObject({ state: { addresses: ["10.100.0.200"], pools: ["first"] }, events: [] });
+    expect(shrunk?.pools).toMatchObject([{ pool: "first", assigned: { ipv4: 0n } }]);
+    expect(split?.state).toMatchObject({ addresses: [then] });
+  });
+
+  test("nobody's after a while, it has to go, and asks for another", () => {
+    const both = passes(service("a", has), [[half], 0], [[half], lingerMs]);
+    expect(both.map(got)).toEqual([["10.100.0.200"], ["10.100.0.0"]]);
+    expect(both[1]?.events.map(({ reason }) => reason)).toEqual(["ClearAssignment", "IPAllocated"]);
+  });
+
+  test("nobody new gets it meanwhile", () => {
+    const { outcomes, memory } = run([first], [service("a", has)]);
+    const lingering = lingeringAfter({ pools: [first], lingering: new Map(), outcomes }, { pools: [half] }, 0);
+    const services = [...outcomes.map(written), service("b", { ...wants("10.100.0.200"), born: 5 })];
+    const passed = allocate({ config: { pools: [half] }, services, lbClass: "", memory, lingering });
+    expect(passed.outcomes.map(got)).toEqual([
+      ["10.100.0.200"],
+      'can\'t change sharing key for "default/b", address also in use by default/a',
+    ]);
+  });
+});
+
+test("what a Service of another class has of our pools, nobody else gets; who has it already keeps it", () => {
+  const other = (ip: string) => service(`x${ip}`, { loadBalancerClass: "other", has: [ip] });
+  const services = [other("10.100.0.0"), other("10.100.0.1"), service("b", { has: ["10.100.0.1"] }), service("a")];
+  expect(assignments([first], services)).toEqual({ a: ["10.100.0.2"], b: ["10.100.0.1"] });
+  expect(assignments([first], [other("10.100.0.0"), service("a", wants("10.100.0.0"))])).toEqual({
+    a: 'can\'t change sharing key for "default/a", address also in use by default/x10.100.0.0',
+  });
+});
+
+describe("marks and statuses that an older MetalLB left", () => {
+  test("an address of no pool, marked under the annotation's old name, is replaced and not left beside the new one", () => {
+    const one = marked(service("a", { has: ["192.0.2.9"] }), "metallb.universe.tf/ip-allocated-from-pool");
+    expect(written(only(run([first], [one]).outcomes)).status?.loadBalancer?.ingress).toEqual([{ ip: "10.100.0.0" }]);
+  });
+
+  test("annotations of the old prefix are spoken of when the Service is marked, though its address stays", () => {
+    const asked = { has: ["10.100.0.3"], annotations: { "metallb.universe.tf/allow-shared-ip": "k" } };
+    const one = marked(service("a", asked), "metallb.universe.tf/ip-allocated-from-pool");
+    const message = "Service uses deprecated annotation metallb.universe.tf/allow-shared-ip";
+    const { outcomes, memory } = run([first], [one]);
+    expect(only(outcomes).events.map((note) => note.message)).toEqual([message]);
+    expect(run([first], [one], memory).outcomes.flatMap(({ events }) => events)).toEqual([]);
+    expect(only(run([first], outcomes.map(written)).outcomes).events).toEqual([]);
+  });
+
+  test("an address that is not written as RFC 5952 has it is no new one", () => {
+    const v6 = pool("first", ["fd00::/64"]);
+    expect(said([v6], service("a", { clusterIPs: ["fd96::1"], has: ["FD00:0::0009"] }))).toEqual([]);
+  });
+});
+
+/** A Service whose mark is under another name. */
+function marked(one: Service, name: string): Service {
+  const { "metallb.io/ip-allocated-from-pool": mark = "", ...others } = one.metadata.annotations ?? {};
+  return { ...one, metadata: { ...one.metadata, annotations: { ...others, [name]: mark } } };
+}

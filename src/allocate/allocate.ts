@@ -4,19 +4,22 @@ import { keyOf } from "../api/object.ts";
 import type { Config } from "../config/config.ts";
 import type { Address } from "../net/address.ts";
 import { sortedBy } from "../std/order.ts";
-import { type Entry, isLoadBalancer, keep, onItsWay } from "./keep.ts";
+import { type Entry, isLoadBalancer, keep, onItsWay, reserveNamed } from "./keep.ts";
 import { type Market, openMarket } from "./market.ts";
 import type { AllocationResult, AssignmentState, Memory, Note, Outcome, Refusal, Remembered } from "./outcome.ts";
 import { serve } from "./serve.ts";
-import { deprecatedAnnotations, ownAddresses, quoted, readWish } from "./wish.ts";
+import { type Lingering, lingeringStandIns, refusedStandIns } from "./stand-ins.ts";
+import { deprecatedAnnotations, ownAddresses, quoted, readWish, type Wish } from "./wish.ts";
 
 interface AllocationInput {
-  readonly config: Pick<Config, "pools">;
+  readonly config: Pick<Config, "pools" | "refusedPools">;
   readonly services: readonly Service[];
   /** The class that we serve; empty: Services without a class. */
   readonly lbClass: string;
   /** `memory` of the pass before; absent after a start. */
   readonly memory?: Memory;
+  /** Absent: none. */
+  readonly lingering?: Lingering;
 }
 
 /**
@@ -26,18 +29,33 @@ interface AllocationInput {
  * have nothing, are served. The order of the input plays no part. An address that one gives up is free for others in a
  * later pass, once the status that names it is written; a pass over a result that gave nothing up changes nothing.
  *
+ * Differs: what a Service of another class has of our pools, as its mark says, nobody else gets: the class that we serve may
+ * have been another before. For MetalLB such addresses are free.
+ *
  * @see MetalLB controller/service.go, convergeBalancer; internal/allocator/allocator.go
  */
-export function allocate({ config, services, lbClass, memory = new Map() }: AllocationInput): AllocationResult {
-  const market = openMarket(config.pools);
-  const handled = services.filter((service) => isHandled(service, lbClass)).map((each) => enter(market, each, memory));
-  const entries = sortedBy(handled, ({ wish }) => wish.key);
+export function allocate({
+  config,
+  services,
+  lbClass,
+  memory = new Map(),
+  lingering = new Map(),
+}: AllocationInput): AllocationResult {
+  const handled = services.filter((service) => isHandled(service, lbClass)).map((each) => wishOf(each, memory));
+  const wishes = sortedBy(handled, ({ key }) => key);
+  const market = openMarket(config.pools, {
+    refused: refusedStandIns(config, wishes),
+    lingering: lingeringStandIns(lingering),
+  });
+  const entries = wishes.map((wish) => enter(market, wish, memory));
   keep(market, entries);
+  const others = services.filter((service) => !isHandled(service, lbClass) && isMarked(service));
+  for (const service of sortedBy(others, keyOf)) reserveNamed(market, enter(market, wishOf(service, memory), memory));
   serve(market, entries.filter(isLoadBalancer));
   const decided = entries.map((entry) => decide(market, entry));
   return {
     outcomes: decided.map(({ outcome }) => outcome),
-    pools: market.ledger.usage(),
+    pools: market.ledger.usage(new Set(config.pools)),
     memory: new Map(decided.map(({ outcome, remembered }) => [outcome.key, remembered])),
   };
 }
@@ -46,14 +64,20 @@ export function allocate({ config, services, lbClass, memory = new Map() }: Allo
  * Differs: a Service that is no longer of type LoadBalancer has lost its class, but bears our mark. MetalLB with a class
  * of its own keeps the address until the Service is deleted.
  */
-function isHandled({ spec, metadata }: Service, lbClass: string): boolean {
-  if (spec.type !== "LoadBalancer" && metadata.annotations?.[annotationAllocatedFromPool] !== undefined) return true;
+function isHandled(service: Service, lbClass: string): boolean {
+  const { spec } = service;
+  if (spec.type !== "LoadBalancer" && isMarked(service)) return true;
   return (spec.loadBalancerClass ?? "") === lbClass;
 }
 
-function enter(market: Market, service: Service, memory: Memory): Entry {
-  const remembered = memory.get(keyOf(service));
-  const wish = remembered?.wish.service === service ? remembered.wish : readWish(service);
+function wishOf(service: Service, memory: Memory): Wish {
+  const wish = memory.get(keyOf(service))?.wish;
+  return wish?.service === service ? wish : readWish(service);
+}
+
+function enter(market: Market, wish: Wish, memory: Memory): Entry {
+  const { service } = wish;
+  const remembered = memory.get(wish.key);
   const own = ownAddresses(wish, (address) => market.ledger.covers(address));
   return {
     wish,
@@ -112,15 +136,19 @@ function notesOf(entry: Entry, state: AssignmentState): readonly Note[] {
       return [...entry.notes, refused(entry, state.refusal, [])];
     case "assigned": {
       const changes = changed(entry, state.addresses);
-      const deprecated = changes.length > 0 ? deprecatedAnnotations(entry.wish.service).map(deprecation) : [];
+      // As in MetalLB, when the object is written.
+      const isWritten = changes.length > 0 || !isMarked(entry.wish.service);
+      const deprecated = isWritten ? deprecatedAnnotations(entry.wish.service).map(deprecation) : [];
       const unmet = state.unmet ? [refused(entry, state.unmet, state.addresses)] : [];
       return [...entry.notes, ...changes, ...unmet, ...deprecated];
     }
   }
 }
 
-function changed({ before }: Entry, addresses: readonly Address[]): Note[] {
-  const added = addresses.filter((address) => !before.includes(address));
+const isMarked = ({ metadata }: Service): boolean => metadata.annotations?.[annotationAllocatedFromPool] !== undefined;
+
+function changed({ named }: Entry, addresses: readonly Address[]): Note[] {
+  const added = addresses.filter((address) => !named.includes(address));
   const [first] = added;
   if (first === undefined) return [];
   const isAdditional = added.length < addresses.length;

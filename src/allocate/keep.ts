@@ -72,7 +72,8 @@ function keepNamed(market: Market, { wish, before, named, notes }: Entry): void 
   if (cause !== undefined) notes.push(cleared(wish.key, cause.text));
 }
 
-function reserveNamed({ ledger }: Market, entry: Entry): void {
+/** Closes to all others what a status names or may come to name. */
+export function reserveNamed({ ledger }: Market, entry: Entry): void {
   const { wish, named, remembered } = entry;
   const given = remembered?.isAssigned ? remembered.addresses : [];
   const held = ledger.heldBy(wish.key);

@@ -175,9 +175,10 @@ export class Ledger {
     return this.#inUse;
   }
 
-  /** Counters of each pool, by name. */
-  usage(): PoolUsage[] {
-    return sortedBy(this.spaces, ({ pool }) => pool.name).map(({ pool, total, taken }) => ({
+  /** Counters of each of some pools, by name. */
+  usage(pools: ReadonlySet<Pool>): PoolUsage[] {
+    const spaces = this.spaces.filter(({ pool }) => pools.has(pool));
+    return sortedBy(spaces, ({ pool }) => pool.name).map(({ pool, total, taken }) => ({
       pool: pool.name,
       total,
       assigned: { ipv4: taken.ipv4.size, ipv6: taken.ipv6.size },

@@ -14,9 +14,19 @@ export interface Market {
   readonly access: Access;
   /** In the order of the names. */
   readonly byName: ReadonlyMap<string, PoolSpace>;
+  /** Those that are not in force: they give nothing, and Services keep what they have of them. */
+  readonly refused: ReadonlySet<string>;
   /** What was found for Services that got nothing, until something is taken. */
   readonly verdicts: Map<string, Verdicts>;
 }
+
+interface StandIns {
+  readonly refused: readonly Pool[];
+  /** There may be pools of their names. */
+  readonly lingering: readonly Pool[];
+}
+
+const noStandIns: StandIns = { refused: [], lingering: [] };
 
 /** Why no pool gave anything, as it was when so many addresses were in use. */
 interface Verdicts {
@@ -30,15 +40,20 @@ interface Verdicts {
  * Differs: pools of equal standing are tried in the order of their names; MetalLB takes them in random order. A pool
  * whose serviceAllocation gives nothing but a priority is for every Service; MetalLB never assigns from it.
  */
-export function openMarket(pools: readonly Pool[]): Market {
-  const named = sortedBy(pools, (pool) => pool.name);
+export function openMarket(inForce: readonly Pool[], { refused, lingering }: StandIns = noStandIns): Market {
+  const named = sortedBy([...inForce, ...refused, ...lingering], (pool) => pool.name);
   const pinned = named.filter(({ allocation }) => allocation !== undefined);
   const general = named.filter(({ allocation }) => allocation === undefined);
   const ledger = new Ledger([...pinned.sort((a, b) => urgencyOf(a) - urgencyOf(b)), ...general]);
   return {
     ledger,
     access: new Access(ledger.spaces),
-    byName: new Map(sortedBy(ledger.spaces, ({ pool }) => pool.name).map((space) => [space.pool.name, space])),
+    byName: new Map(
+      sortedBy(ledger.spaces, ({ pool }) => pool.name).flatMap((space) =>
+        lingering.includes(space.pool) ? [] : [[space.pool.name, space]],
+      ),
+    ),
+    refused: new Set(refused.map(({ name }) => name)),
     verdicts: new Map(),
   };
 }
@@ -180,10 +195,11 @@ export const requestVerdicts = (market: Market, wish: Wish, requested: readonly 
 type Cause<V = PoolVerdict> = V extends PoolVerdict ? Omit<V, "pool"> : never;
 
 /** The rule that keeps a Service out of a pool. What is asked for by address needs no autoAssign. */
-function exclusion({ access }: Market, space: PoolSpace, wish: Wish): Cause | undefined {
+function exclusion({ access, refused }: Market, space: PoolSpace, wish: Wish): Cause | undefined {
   const { pool } = space;
   const isOpen = wish.pool === undefined && wish.requested.ok && wish.requested.value.length === 0;
   if (wish.pool !== undefined && wish.pool !== pool.name) return { kind: "not-asked", asked: wish.pool };
+  if (refused.has(pool.name)) return { kind: "refused" };
   if (isOpen && !pool.autoAssign) return { kind: "auto-assign-off" };
   if (!access.admitsNamespace(space, wish.service)) return { kind: "other-namespaces" };
   return admitsLabels(space, wish.service) ? undefined : { kind: "other-services" };

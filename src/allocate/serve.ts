@@ -103,7 +103,8 @@ function grantFromPool(
   const refuseIt = (cause: string) => refuse(cause, verdicts(market, wish, familiesOf(shape)).pools);
   if (space === undefined) return refuseIt(`unknown pool "${name}"`);
   if (!market.access.admits(space, wish.service)) return refuseIt(`pool ${name} not compatible for ip assignment`);
-  if (held.length > 0 && held.every((address) => market.ledger.spaceOf(address) === space)) return ok(held);
+  if (held.length > 0 && held.every((address) => market.ledger.spaceOf(address)?.pool.name === name)) return ok(held);
+  if (market.refused.has(name)) return refuseIt(`pool ${name} is not in force: its spec is refused`);
   const chosen = chooseFrom(market, new Candidates([space]), wish, shape);
   return chosen ? ok(chosen) : refuseAll(market, wish, shape, `no available IPs in pool ${name}`);
 }

@@ -4,6 +4,7 @@ import { quoted } from "./wish.ts";
 /** Why a pool gave nothing to a Service. The last three are about addresses that it asks for. */
 export type PoolVerdict = { readonly pool: string } & (
   | { readonly kind: "not-asked"; readonly asked: string }
+  | { readonly kind: "refused" }
   | { readonly kind: "auto-assign-off" }
   | { readonly kind: "other-namespaces" }
   | { readonly kind: "other-services" }
@@ -47,6 +48,8 @@ function predicates(verdict: PoolVerdict): readonly [string, string] {
   switch (verdict.kind) {
     case "not-asked":
       return [`is not the one asked for, "${verdict.asked}"`, `are not the one asked for, "${verdict.asked}"`];
+    case "refused":
+      return ["is not in force: its spec is refused", "are not in force: their specs are refused"];
     case "auto-assign-off":
       return ["has autoAssign false", "have autoAssign false"];
     case "other-namespaces":

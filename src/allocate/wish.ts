@@ -7,6 +7,7 @@ import {
   annotationOf,
   annotationPrefix,
   deprecatedAnnotationPrefix,
+  deprecatedMark,
 } from "../api/names.ts";
 import { keyOf } from "../api/object.ts";
 import { type Address, compareAddresses, type Family, familyOf, parseAddress } from "../net/address.ts";
@@ -26,9 +27,10 @@ export interface Wish {
   readonly pool: string | undefined;
   /** What differs between two wishes that could cost a Service an address that it shares. */
   readonly terms: string;
-  /** The addresses of its status, and whether a MetalLB has marked it. */
+  /** The addresses of its status. */
   readonly named: readonly Named[];
-  readonly isMarked: boolean;
+  /** The pools that they came from, as a MetalLB has marked it, of whatever age. */
+  readonly marks: readonly string[] | undefined;
 }
 
 /** An address of a status, as it stands there and as what it means, if anything. */
@@ -59,7 +61,7 @@ export function readWish(service: Service): Wish {
     pool: annotationOf(service.metadata.annotations, annotationAddressPool) || undefined,
     terms: `${claim.sharing} ${claim.ports.join(" ")}`,
     named: ingressOf(service).flatMap(({ ip }) => (ip ? [{ text: ip, address: parseAddress(ip) }] : [])),
-    isMarked: service.metadata.annotations?.[annotationAllocatedFromPool] !== undefined,
+    marks: annotationOf(service.metadata.annotations, annotationAllocatedFromPool)?.split(","),
   };
 }
 
@@ -73,13 +75,19 @@ export const familiesOf = (shape: Shape): readonly Family[] =>
  * Differs: an address that lies in no pool, on a Service that no MetalLB has marked, is another implementation's; MetalLB
  * would replace it. Entries with a hostname only are others' too.
  */
-export const ownAddresses = ({ named, isMarked }: Wish, isOurs: (address: Address) => boolean): readonly Named[] =>
-  isMarked ? named : named.filter(({ address }) => address === undefined || isOurs(address));
+export const ownAddresses = ({ named, marks }: Wish, isOurs: (address: Address) => boolean): readonly Named[] =>
+  marks ? named : named.filter(({ address }) => address === undefined || isOurs(address));
 
-/** Annotation keys with the prefix from before 0.14.9. */
+/**
+ * Annotation keys with the prefix from before 0.14.9.
+ *
+ * Differs: not the controller's own mark, which is no user's to rename. It goes when the new one is written.
+ */
 export const deprecatedAnnotations = (service: Service): string[] =>
   sortedText(
-    Object.keys(service.metadata.annotations ?? {}).filter((key) => key.startsWith(deprecatedAnnotationPrefix)),
+    Object.keys(service.metadata.annotations ?? {}).filter(
+      (key) => key.startsWith(deprecatedAnnotationPrefix) && key !== deprecatedMark,
+    ),
   );
 
 const ingressOf = (service: Service): readonly Ingress[] => service.status?.loadBalancer?.ingress ?? [];

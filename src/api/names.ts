@@ -20,6 +20,8 @@ export const annotationLoadBalancerIPs = "metallb.io/loadBalancerIPs";
 export const annotationAllowSharedIP = "metallb.io/allow-shared-ip";
 /** Written by the controller: the pool that the addresses came from. */
 export const annotationAllocatedFromPool = "metallb.io/ip-allocated-from-pool";
+/** The same as MetalLB before 0.14.9 wrote it. */
+export const deprecatedMark = "metallb.universe.tf/ip-allocated-from-pool";
 
 /**
  * A Service's annotation under its present name or the one it had before 0.14.9. The present one wins whenever it is

@@ -15,6 +15,8 @@ export type { LargeCommunity, StandardCommunity } from "../net/community.ts";
 /** What the objects mean once references are resolved, selectors evaluated and units explicit. Plain readonly values. */
 export interface Config {
   readonly pools: readonly Pool[];
+  /** Names of pools that exist and are wrong, and of which no good value is known; absent: none. */
+  readonly refusedPools?: readonly string[];
   readonly peers: readonly Peer[];
   readonly bgpAdvertisements: readonly BgpPolicy[];
   readonly l2Advertisements: readonly L2Policy[];

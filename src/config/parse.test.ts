@@ -160,6 +160,14 @@ describe("pools", () => {
     expect(result.problems[0]?.message).toMatch(words);
     expect(result.problems[0]?.message).toMatch(/^IPAddressPool p: spec\./);
     expect(result.config.pools.map(({ name }) => name)).toEqual(["other"]);
+    expect(result.config.refusedPools).toEqual(["p"]);
+  });
+
+  test("one that has a good value of before is not among the refused, nor is one that is gone", () => {
+    const before = controller({ pools: [pool("p", { addresses: ["10.0.0.0/24"] })] }).config;
+    const wrong = [pool("p", { addresses: ["10.0.0.0/33"] })];
+    expect(controller({ pools: wrong }, before).config).not.toHaveProperty("refusedPools");
+    expect(controller({ pools: [] }, before).config).not.toHaveProperty("refusedPools");
   });
 
   test("all that is wrong is said, not only the first", () => {

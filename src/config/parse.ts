@@ -39,7 +39,11 @@ export function parseConfig(snapshot: Snapshot, { node, lastGood = nothing, pool
   const namespaces = node === undefined ? snapshot.namespaces : undefined;
   const pools = settled ?? settlePools(snapshot.pools, namespaces, lastGood.pools);
   const found = [...aliases.problems, ...pools.problems];
-  if (node === undefined) return { config: { ...nothing, pools: pools.values }, problems: inOrder(found) };
+  if (node === undefined) {
+    const refused = refusedPoolsOf(snapshot, pools.values);
+    const config = { ...nothing, pools: pools.values, ...(refused.length > 0 && { refusedPools: refused }) };
+    return { config, problems: inOrder(found) };
+  }
 
   const sessions = sessionsOf(snapshot, nodeNamed(snapshot, node), lastGood);
   const policies = policiesOf(snapshot, nodeNamed(snapshot, node), {
@@ -58,6 +62,11 @@ export function parseConfig(snapshot: Snapshot, { node, lastGood = nothing, pool
 }
 
 const nothing: Config = { pools: [], peers: [], bgpAdvertisements: [], l2Advertisements: [], bfdProfiles: [] };
+
+function refusedPoolsOf({ pools }: Snapshot, inForce: readonly Pool[]): string[] {
+  const known = byName(inForce);
+  return pools.map(({ metadata }) => metadata.name).filter((name) => !known.has(name));
+}
 
 /** What FRR makes of the text, FRR says. */
 function extrasOf({ configMaps }: Snapshot): Config["extras"] {

@@ -131,6 +131,22 @@ test("a lease that someone else took ends the term at once", async () => {
   expect(holder()).toBe("intruder");
 });
 
+test("a lease that somebody deletes is nobody else's before it would have expired: its holder may not know yet", async () => {
+  const collection = lease.slice(0, lease.lastIndexOf("/"));
+  const spec = { holderIdentity: "other", leaseDurationSeconds: 5 };
+  server.put(collection, { metadata: { name: "metallb-controller", namespace: "metallb-system" }, spec });
+  let [reads, seen] = [0, 0];
+  server.answer = ({ method }) => {
+    if (method === "GET" && server.objects.has(lease)) [reads, seen] = [reads + 1, performance.now()];
+    return false;
+  };
+  const b = candidate("b");
+  await expect.poll(() => reads).toBeGreaterThan(2);
+  server.remove(collection, "metallb-controller");
+  await expect.poll(b.leads).toBe(true);
+  expect((b.terms[0]?.since ?? 0) - seen).toBeGreaterThan(5_000);
+});
+
 test("the same identity takes its own lease again without waiting", async () => {
   const spec = { holderIdentity: "a", leaseDurationSeconds: 3600 };
   server.put(lease.slice(0, lease.lastIndexOf("/")), {

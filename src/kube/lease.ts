@@ -22,6 +22,9 @@ const leases: Resource<Lease> = {
   namespaced: true,
 };
 
+/** Whose a lease is. */
+type Standing = "ours" | "theirs" | "unknown";
+
 /** Proof of leadership that expires by itself. */
 export interface Leadership {
   /** Aborts the moment leadership can't be proven any more. */
@@ -39,8 +42,8 @@ export interface ElectionOptions {
   /** Unique among candidates. The same identity takes its own lease over at once, as after a container's restart. */
   readonly identity: string;
   readonly log: Log;
-  /** Called after each attempt to become leader, before the term if it succeeded. */
-  readonly attempted?: () => void;
+  /** Called after each attempt to become leader, before the term if it succeeded, with what the lease was found to be. */
+  readonly attempted?: (lease: Standing) => void;
   /**
    * The holder gives up before others may take over: renewDeadline < duration.
    *
@@ -70,7 +73,7 @@ export async function elect(
     const asked = monotonicMs();
     const lease = await candidate.acquire(signal);
     const since = monotonicMs();
-    options.attempted?.();
+    options.attempted?.(lease);
     if (lease === "ours") await term(candidate, options, { asked, since }, lead, signal);
     await sleep(candidate.retryMs * (1 + Math.random() * 0.2), signal);
   }
@@ -156,6 +159,8 @@ class Candidate {
   readonly #durationMs: number;
   /** The lease as last seen to change, and when, on our clock. */
   #observed: { readonly version: string; readonly at: number } = { version: "", at: 0 };
+  /** As long as somebody else may think the lease theirs, as it was last seen. */
+  #othersUntil = 0;
 
   constructor(options: ElectionOptions) {
     this.identity = options.identity;
@@ -166,7 +171,7 @@ class Candidate {
   }
 
   /** Takes or renews the lease, if it is free, expired or ours. "unknown": no answer in time, or someone wrote meanwhile. */
-  async acquire(signal: AbortSignal): Promise<"ours" | "theirs" | "unknown"> {
+  async acquire(signal: AbortSignal): Promise<Standing> {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(this.renewDeadlineMs)]);
     try {
       return await this.#acquire(bounded);
@@ -189,12 +194,16 @@ class Candidate {
       throw error;
     });
     if (!lease) {
+      // Somebody deleted it: whoever held it may not know yet.
+      if (monotonicMs() < this.#othersUntil) return "theirs";
       await client.create(leases, { metadata: { namespace, name }, spec: this.#spec(undefined) }, signal);
       return "ours";
     }
     this.#observe(lease);
     const holder = lease.spec?.holderIdentity ?? "";
-    if (holder !== "" && holder !== this.identity && !this.#expired(lease)) return "theirs";
+    const isOthers = holder !== "" && holder !== this.identity;
+    this.#othersUntil = isOthers ? monotonicMs() + durationOf(lease) : 0;
+    if (isOthers && !this.#expired(lease)) return "theirs";
     await client.update(leases, { ...lease, spec: this.#spec(lease) }, signal);
     return "ours";
   }
@@ -226,8 +235,7 @@ class Candidate {
   }
 
   #expired(lease: Lease): boolean {
-    const durationMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000;
-    return monotonicMs() > this.#observed.at + durationMs;
+    return monotonicMs() > this.#observed.at + durationOf(lease);
   }
 
   #spec(old: Lease | undefined): NonNullable<Lease["spec"]> {
@@ -242,6 +250,9 @@ class Candidate {
     };
   }
 }
+
+/** In milliseconds. */
+const durationOf = ({ spec }: Lease): number => (spec?.leaseDurationSeconds ?? 0) * 1000;
 
 /** metav1.MicroTime. */
 const microTime = (): string => new Date().toISOString().replace("Z", "000Z");

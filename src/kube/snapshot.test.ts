@@ -113,6 +113,20 @@ test("until every kind is listed it is not synced", async () => {
   await expect.poll(() => world.synced, { timeout: 60_000 }).toBe(true);
 });
 
+test("what a watch has not told is read all the same, of every kind", async () => {
+  follow();
+  await expect.poll(() => server.watches).toBe(parts.length);
+  // Dead watches: things happen, and nobody is told.
+  const later = { namespace: "metallb-system", resourceVersion: "9000" };
+  server.objects.set(`${pools}/q`, { metadata: { ...later, name: "q" }, spec: { addresses: ["10.0.1.0/24"] } });
+  server.objects.set("/api/v1/services/web", { metadata: { ...later, name: "web" }, spec: { type: "LoadBalancer" } });
+  world.readSince(performance.now());
+  expect(world.synced).toBe(false);
+  await expect.poll(() => world.synced).toBe(true);
+  expect(world.snapshot().services).toHaveLength(1);
+  expect(world.snapshot().pools.map(({ metadata }) => metadata.name)).toEqual(["p", "q"]);
+});
+
 test("a change of one kind leaves the others' arrays as they were; a heartbeat wakes nobody", async () => {
   follow();
   await expect.poll(() => server.watches).toBe(parts.length);

@@ -64,9 +64,9 @@ export class World {
     return this.#watched.pools.cache;
   }
 
-  /** Reads the Services again if they were last read before `time`; see `Watched.notBefore`. */
-  readServicesSince(time: number): void {
-    this.#watched.services.notBefore(time);
+  /** Reads again each kind that was last read before `time`; see `Watched.notBefore`. */
+  readSince(time: number): void {
+    for (const part of this.#parts) this.#watched[part].notBefore(time);
   }
 
   /** Watches until `signal` aborts. */

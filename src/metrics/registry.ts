@@ -21,7 +21,7 @@ export function clientMetrics(registry: Registry): ClientMetrics {
   const errors = new Counter({
     ...make,
     name: "metallb_k8s_client_update_errors_total",
-    help: "Passes or writes that failed",
+    help: "Passes or writes that failed, and Services that can't have what they ask for",
   });
   const loaded = new Gauge({
     ...make,

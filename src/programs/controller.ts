@@ -10,7 +10,8 @@ import { poolMetrics } from "../metrics/controller.ts";
 import { apiReachMetric, clientMetrics, createRegistry } from "../metrics/registry.ts";
 import { createLog } from "../runtime/log.ts";
 import { terminationSignal } from "../runtime/signals.ts";
-import type { Wake } from "../runtime/wake.ts";
+import { Wake } from "../runtime/wake.ts";
+import { configReader } from "./config-reader.ts";
 import { parseFlags } from "./flags.ts";
 import { Performer, targetOf } from "./perform.ts";
 import {
@@ -26,8 +27,11 @@ import {
   StartError,
   tlsPolicyFrom,
 } from "./start.ts";
-import { type Standing, serveTerm } from "./term.ts";
+import { type Standing, serveTerm, watchAlong } from "./term.ts";
 import { webhookFlags, WebhookService } from "./webhook-service.ts";
+
+/** Nobody waits for what a candidate reads. */
+const alongWindowMs = 100;
 
 const noMemberlist = "no speaker needs a memberlist";
 
@@ -57,8 +61,10 @@ async function controller(): Promise<void> {
   using client = new KubeClient(access, eventSources.controller);
   const owner = asOwner(await ownPod(client, { namespace, name: values["pod-name"] }, signal));
 
-  let wake: Wake | undefined;
-  const changed = () => wake?.wake();
+  /** Wakes the loop of a term, or else whoever watches along. */
+  const along = new Wake(alongWindowMs, signal);
+  let wake = along;
+  const changed = () => wake.wake();
   const world = new World({ namespace, parts: ["pools", "communities", "services", "namespaces"], changed });
   const stateScope = { namespace, fieldSelector: `metadata.name=${controllerStateName}` };
   const states = new Watched(resourceOf(configurationState), stateScope, changed);
@@ -75,19 +81,24 @@ async function controller(): Promise<void> {
   client.reach.report(log, "addresses stay, new Services wait");
 
   let standing: Standing = "candidate";
-  const isSynced = () => world.synced && states.cache.synced;
   const lbClass = values["lb-class"];
-  const context = { namespace, owner, lbClass, world, states: states.cache, isSynced, client, performer, metrics, log };
+  const read = configReader(undefined);
+  const own = { namespace, owner, lbClass, client, performer, log };
+  const context = { ...own, world, read, states: states.cache, metrics };
   const begin = (turns: Wake | undefined, now: Standing) => {
-    [wake, standing] = [turns, now];
+    [wake, standing] = [turns ?? along, now];
+    if (turns === undefined) along.wake();
   };
 
   const mode = values["webhook-mode"];
   const webhooks =
     mode === "disabled" ? undefined : new WebhookService({ flags: values, policy, namespace, client, world, log });
 
+  /** That nobody can lead, a start must show: an update would end the last one that does. */
+  let knowsLeader = mode === "onlywebhook";
   const waitingFor = () => {
-    if (!isSynced()) return "the API server's objects";
+    if (!world.synced) return "the API server's objects";
+    if (!knowsLeader) return "an answer about the Lease metallb-controller";
     return standing === "first pass" ? "the first pass over all Services" : webhooks?.waitingFor();
   };
   await serveHealth({ host: undefined, port: values["health-probe-port"], waitingFor, awaySince }, signal);
@@ -96,12 +107,16 @@ async function controller(): Promise<void> {
   log.info({ namespace, lbClass }, "started");
   // Whoever is leader from the start reads the world once: a list from before would have to be read again.
   const first = Promise.withResolvers<void>();
-  const attempted = first.resolve;
+  const attempted = (lease: string) => {
+    knowsLeader ||= lease !== "unknown";
+    first.resolve();
+  };
   const election = { client, namespace, name: "metallb-controller", identity: owner.name, log, attempted };
-  if (mode === "onlywebhook") attempted();
+  if (mode === "onlywebhook") first.resolve();
   await Promise.all([
     first.promise.then(() => world.follow(client, log, signal)),
     states.follow(client, log, signal),
+    watchAlong(context, along),
     webhooks?.follow(signal),
     mode !== "onlywebhook" && elect(election, (leadership) => serveTerm(context, leadership, begin), signal),
   ]);

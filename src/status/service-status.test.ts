@@ -7,6 +7,7 @@ import { serviceWrites } from "./service-status.ts";
 
 const first = pool("first", ["10.100.0.0/24"]);
 const mark = "metallb.io/ip-allocated-from-pool";
+const oldMark = "metallb.universe.tf/ip-allocated-from-pool";
 
 const writesFor = (one: Service, pools: readonly Pool[] = [first]) =>
   serviceWrites(allocate({ config: { pools }, services: [one], lbClass: "" }).outcomes);
@@ -77,4 +78,13 @@ test("another implementation's entries stay", () => {
   expect(writesFor(one)).toMatchObject([
     { body: { status: { loadBalancer: { ingress: [...foreign, { ip: "10.100.0.0" }] } } } },
   ]);
+});
+
+test.each<[string, Record<string, string>, Record<string, string | null>]>([
+  ["gives way to today's", {}, { [mark]: "first", [oldMark]: null }],
+  ["goes, where today's is there already", { [mark]: "first" }, { [oldMark]: null }],
+])("a mark from before 0.14.9 %s", (_, present, annotations) => {
+  const one = service("a", { has: ["10.100.0.3"] });
+  const metadata = { ...one.metadata, annotations: { ...present, [oldMark]: "gone" } };
+  expect(writesFor({ ...one, metadata })).toMatchObject([{ body: { metadata: { annotations } } }]);
 });

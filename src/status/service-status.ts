@@ -1,6 +1,6 @@
 import type { Outcome } from "../allocate/outcome.ts";
-import type { Ingress } from "../api/core.ts";
-import { annotationAllocatedFromPool } from "../api/names.ts";
+import type { Ingress, Service } from "../api/core.ts";
+import { annotationAllocatedFromPool, deprecatedMark } from "../api/names.ts";
 import { refOf } from "../api/object.ts";
 import { parseAddress } from "../net/address.ts";
 import { deepEqual } from "../std/equal.ts";
@@ -24,19 +24,32 @@ function serviceWrite(outcome: Outcome): Write[] {
   const { service, state } = outcome;
   const present = service.status?.loadBalancer?.ingress ?? [];
   const mark = state.kind === "assigned" ? [...new Set(state.pools)].join(",") : undefined;
-  const marked = service.metadata.annotations?.[annotationAllocatedFromPool];
-  if (mark === marked && saysExactly(present, outcome)) return [];
+  const marks = marksToWrite(service, mark);
+  if (!marks && saysExactly(present, outcome)) return [];
   const ingress = wantedIngress(outcome, present);
-  if (deepEqual(ingress, present) && mark === marked) return [];
+  if (deepEqual(ingress, present) && !marks) return [];
   const { resourceVersion } = service.metadata;
   const body = {
     metadata: {
       ...(resourceVersion !== undefined && { resourceVersion }),
-      ...(mark !== marked && { annotations: { [annotationAllocatedFromPool]: mark ?? null } }),
+      ...(marks && { annotations: marks }),
     },
     status: { loadBalancer: { ingress: ingress.length > 0 ? ingress : null } },
   };
   return [{ kind: "patch-status", object: refOf(service), body }];
+}
+
+/** What differs in the annotations: one from before 0.14.9 goes, lest it should speak for what came after it. */
+function marksToWrite({ metadata: { annotations = {} } }: Service, mark: string | undefined) {
+  const [isOther, isOld] = [
+    mark !== annotations[annotationAllocatedFromPool],
+    Object.hasOwn(annotations, deprecatedMark),
+  ];
+  if (!isOther && !isOld) return undefined;
+  return {
+    ...(isOther && { [annotationAllocatedFromPool]: mark ?? null }),
+    ...(isOld && { [deprecatedMark]: null }),
+  };
 }
 
 /** As nearly all do in nearly every turn; it is seen without reading an address. */

@@ -1,4 +1,5 @@
 import type { Service } from "../../src/api/core.ts";
+import { pool } from "../../src/allocate/testing/world.ts";
 import type { Pool } from "../../src/config/config.ts";
 import { type Address, addressFrom, bitsOf, type Family, familyOf, parseAddress } from "../../src/net/address.ts";
 
@@ -55,6 +56,7 @@ const mark = "metallb.io/ip-allocated-from-pool";
 export class Model {
   #memory = new Map<string, Memo>();
   #pools: readonly Pool[] = [];
+  #refused: readonly string[] = [];
   #people: readonly Person[] = [];
 
   /** What a restarted controller knows. */
@@ -62,8 +64,10 @@ export class Model {
     this.#memory = new Map();
   }
 
-  pass(pools: readonly Pool[], services: readonly Service[]): Map<string, Verdict> {
-    this.#pools = [...pools].sort((a, b) => order(a.name, b.name));
+  /** `refused`: pools that exist and are wrong. */
+  pass(pools: readonly Pool[], services: readonly Service[], refused: readonly string[]): Map<string, Verdict> {
+    this.#refused = refused;
+    this.#pools = [...pools, ...remainders(pools, services, refused)].sort((a, b) => order(a.name, b.name));
     this.#people = services.filter(isOurs).map((service) => this.#person(service));
     const all = [...this.#people].sort(byAge);
     const steady = [...all.filter((p) => p.memo?.terms === p.terms), ...all.filter((p) => p.memo?.terms !== p.terms)];
@@ -86,7 +90,7 @@ export class Model {
   }
 
   #person(service: Service): Person {
-    const key = `${service.metadata.namespace}/${service.metadata.name}`;
+    const key = keyOf(service);
     const memo = this.#memory.get(key);
     const { families, trouble } = familiesOf(service);
     const sharing = sharingOf(service);
@@ -195,7 +199,8 @@ export class Model {
     const pool = this.#pools.find((one) => one.name === name);
     if (pool === undefined || !isFor(pool, p.service)) return undefined;
     const isThere = p.held.length > 0 && p.held.every((address) => this.#poolOf(address) === pool);
-    return isThere ? p.held : this.#choose(p, [pool]);
+    if (isThere) return p.held;
+    return this.#refused.includes(name) ? undefined : this.#choose(p, [pool]);
   }
 
   #pinnedFor(p: Person): Pool[] {
@@ -295,6 +300,29 @@ function isWithin(range: Pool["entries"][number]["range"], address: Address): bo
   const bits = bitsOf(address);
   return familyOf(address) === range.family && range.first <= bits && bits <= range.last;
 }
+
+/** What is left of a pool that is wrong: the addresses that statuses with its mark name, and that no other pool has. */
+export function remainders(pools: readonly Pool[], services: readonly Service[], refused: readonly string[]): Pool[] {
+  const left = refused.map((name) => pool(name, [], { autoAssign: false }));
+  for (const service of services.filter(isOurs).sort((a, b) => order(keyOf(a), keyOf(b)))) {
+    const marks = service.metadata.annotations?.[mark]?.split(",") ?? [];
+    const own = left.findIndex(({ name }) => name === marks.find((one) => refused.includes(one)));
+    const found = left[own];
+    if (found === undefined) continue;
+    for (const { ip = "" } of service.status?.loadBalancer?.ingress ?? []) {
+      const address = parseAddress(ip);
+      const has = ({ entries }: Pool) => entries.some(({ range }) => address && isWithin(range, address));
+      if (address === undefined || [...pools, ...left].some(has)) continue;
+      const text = `${address}/${familyOf(address) === "ipv4" ? 32 : 128}`;
+      left[own] = pool(found.name, [...(left[own]?.entries ?? []).map((entry) => entry.text), text], {
+        autoAssign: false,
+      });
+    }
+  }
+  return left;
+}
+
+const keyOf = ({ metadata }: Service): string => `${metadata.namespace}/${metadata.name}`;
 
 const isExcluded = ({ avoidBuggyIPs }: Pool, address: Address): boolean =>
   avoidBuggyIPs && /^\d+\.\d+\.\d+\.(0|255)$/.test(address);

@@ -5,7 +5,7 @@ import type { Service } from "../../src/api/core.ts";
 import type { Pool } from "../../src/config/config.ts";
 import { type Address, parseAddress } from "../../src/net/address.ts";
 import { serviceWrites } from "../../src/status/service-status.ts";
-import { isFor, isIn, mayShare, Model, type Verdict } from "./model.ts";
+import { isFor, isIn, mayShare, Model, remainders, type Verdict } from "./model.ts";
 import {
   edited,
   pick,
@@ -49,6 +49,8 @@ export class Simulation {
   #apiPools = new Map<string, Pool>();
   #seen = new Map<string, Service>();
   #pools = new Map<string, Pool>();
+  /** Under these names there are pools that are wrong, for now. */
+  #refused: readonly string[] = [];
   #flights = new Map<string, Flight>();
   #memory: Memory = new Map();
   #model = new Model();
@@ -92,7 +94,7 @@ export class Simulation {
 
   /** What lies in no pool is another implementation's, and stays until a pool has it. */
   #hasStrangers(): boolean {
-    const pools = [...this.#pools.values()];
+    const pools = [...this.#pools.values()].filter(({ name }) => !this.#refused.includes(name));
     return [...this.#api.values()].some((service) =>
       statusOf(service).some((address) => !pools.some((pool) => isIn(pool, address))),
     );
@@ -114,14 +116,23 @@ export class Simulation {
   #happenToPools(): void {
     const name = pick(this.#random, poolNames);
     const present = this.#apiPools.get(name);
-    const choice = this.#random(4);
+    const choice = this.#random(5);
     this.#apiPools = new Map(this.#apiPools);
+    if (choice === 4) return this.#spoil(name);
     if (choice === 0) this.#apiPools.delete(name);
     else if (choice === 1 && present)
       this.#apiPools.set(name, renamed(present, present.name === name ? `${name}2` : name));
     else this.#apiPools.set(name, randomPool(this.#random, name));
     const now = this.#apiPools.get(name);
     this.#tell(`pool ${name}: ${now ? `${now.name} ${now.entries.map(({ text }) => text).join()}` : "deleted"}`);
+  }
+
+  /** A pool becomes one that nobody can read, or is read again. */
+  #spoil(name: string): void {
+    const own = this.#apiPools.get(name)?.name ?? name;
+    const isWrong = this.#refused.includes(own);
+    this.#refused = isWrong ? this.#refused.filter((one) => one !== own) : [...this.#refused, own];
+    this.#tell(`pool ${own} is ${isWrong ? "right again" : "wrong"}`);
   }
 
   /** Writes under way have arrived or not, by the time that the next leader begins; it reads everything afresh. */
@@ -210,13 +221,16 @@ export class Simulation {
 
   #pass(): readonly Outcome[] {
     const services = shuffled(this.#random, [...this.#seen.values()]);
-    const pools = shuffled(this.#random, [...this.#pools.values()]);
+    const all = shuffled(this.#random, [...this.#pools.values()]);
+    const pools = all.filter(({ name }) => !this.#refused.includes(name));
+    const refused = all.map(({ name }) => name).filter((name) => this.#refused.includes(name));
+    const left = remainders(pools, services, refused);
     const {
       outcomes,
       pools: counts,
       memory,
-    } = allocate({ config: { pools }, services, lbClass: "", memory: this.#memory });
-    const verdicts = this.#model.pass(pools, services);
+    } = allocate({ config: { pools, refusedPools: refused }, services, lbClass: "", memory: this.#memory });
+    const verdicts = this.#model.pass(pools, services, refused);
     this.#memory = memory;
     this.#tell(`pass ${outcomes.map(({ key, state }) => `${key} ${addressesIn(state).join()}`).join("; ")}`);
     if (outcomes.length !== verdicts.size) throw new Error("the model handles other Services");
@@ -225,7 +239,7 @@ export class Simulation {
       const used = { ipv4: BigInt(this.#model.used(pool, "ipv4")), ipv6: BigInt(this.#model.used(pool, "ipv6")) };
       if (used.ipv4 !== assigned.ipv4 || used.ipv6 !== assigned.ipv6) throw new Error(`pool ${pool} is counted wrong`);
     }
-    this.#checkAssignments(outcomes, pools);
+    this.#checkAssignments(outcomes, [...pools, ...left]);
     this.#remember(outcomes);
     return outcomes;
   }

@@ -99,6 +99,19 @@ test("while pools can't be read nothing is taken away, and the controller is not
   expect([cluster.addresses("web"), writes]).toEqual([["10.100.0.7"], ["patch"]]);
 });
 
+test("where there is no ConfigurationState, as before MetalLB 0.15.3, Services get addresses all the same", async () => {
+  await cluster[Symbol.asyncDispose]();
+  cluster = await Cluster.start(undefined, ({ resource }) => ({
+    allowed: resource !== "configurationstates",
+    reason: "for the test",
+  }));
+  const { health } = await controller("c1");
+  await cluster.pool("p", "10.100.0.0/24");
+  await cluster.service("web");
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
+  expect(await said(health, "/readyz")).toBe("ok\n");
+});
+
 test("it is ready when its webhooks answer, and not before", async () => {
   const certDir = join(cluster.directory, "certificate");
   mkdirSync(certDir);

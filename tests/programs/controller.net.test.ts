@@ -6,6 +6,8 @@ import { metricsOf, probe } from "./scrape.ts";
 
 const patience = { timeout: 60_000, interval: 20 };
 
+const services = { group: "", resource: "services" };
+
 let cluster: Cluster;
 
 beforeEach(async () => {
@@ -78,13 +80,15 @@ test("a pool that overlaps another is refused in words, and the other goes on", 
 });
 
 test("an address is free once its Service is gone, and whoever waited for it gets it", async () => {
-  await controller("c1");
+  const { metrics } = await controller("c1");
   await cluster.pool("one", "10.100.0.7/32");
   await cluster.service("first");
   await expect.poll(() => cluster.addresses("first"), patience).toEqual(["10.100.0.7"]);
   await cluster.service("second");
   await expect.poll(() => cluster.events("AllocationFailed").length, patience).toBe(1);
-  await cluster.plane.api.delete({ group: "", resource: "services" }, "default", "first");
+  const scraped = (await metricsOf(metrics, cluster.plane.adminToken)).text;
+  expect(scraped).toMatch(/^metallb_k8s_client_update_errors_total [1-9]/m);
+  await cluster.plane.api.delete(services, "default", "first");
   await expect.poll(() => cluster.addresses("second"), patience).toEqual(["10.100.0.7"]);
 });
 
@@ -101,6 +105,102 @@ test("of two replicas one works; when it ends, the other does, and assignments s
   await expect.poll(() => cluster.addresses("later"), patience).toEqual(["10.100.0.1"]);
   expect(cluster.addresses("web")).toEqual(["10.100.0.0"]);
   expect(holder()).toBe("c2");
+});
+
+/** Addresses that no pool can have; the webhook is not there to say so. */
+const spoil = (name: string) => {
+  const pools = { group: "metallb.io", resource: "ipaddresspools" };
+  return cluster.plane.api.patch(pools, namespace, name, { spec: { addresses: ["10.100.0.0/33"] } });
+};
+
+test("a pool that becomes wrong costs nothing: not when its leader loses the Lease for a moment, nor when another follows", async () => {
+  const first = await controller("c1");
+  await cluster.pool("p", "10.100.0.0/24");
+  await cluster.service("web");
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
+  const second = await controller("c2");
+  // Who doesn't lead knows as much, and says it to whoever watches for controllers without a configuration.
+  const scraped = async ({ metrics }: typeof first) =>
+    (await metricsOf(metrics, cluster.plane.adminToken).catch(() => undefined))?.text;
+  for (const each of [first, second]) {
+    await expect.poll(() => scraped(each), patience).toMatch(/^metallb_k8s_client_config_loaded_bool 1$/m);
+  }
+  await spoil("p");
+  await expect.poll(result, patience).toBe("Invalid");
+  for (const each of [first, second]) {
+    await expect.poll(() => scraped(each), patience).toMatch(/^metallb_k8s_client_config_stale_bool 1$/m);
+  }
+
+  first.program.process.kill("SIGKILL");
+  await cluster.service("b");
+  await expect.poll(() => cluster.addresses("b"), patience).toEqual(["10.100.0.1"]);
+  const terms = () => second.program.lines().filter(({ msg }) => msg === "became leader").length;
+  expect(terms()).toBe(1);
+  second.program.process.kill("SIGSTOP");
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  second.program.process.kill("SIGCONT");
+  await expect.poll(terms, patience).toBe(2);
+  await cluster.service("c");
+  await expect.poll(() => cluster.addresses("c"), patience).toEqual(["10.100.0.2"]);
+
+  // A process that never saw it right gives nothing of it, and takes nothing away.
+  second.program.process.kill("SIGKILL");
+  await controller("c3");
+  await cluster.service("d");
+  const why = () => cluster.events("AllocationFailed").map((event) => event["message"]);
+  const cause = 'no available IPs: pool "p" is not in force: its spec is refused';
+  await expect.poll(why, patience).toEqual([`Failed to allocate IP for "default/d": ${cause}`]);
+  const names = ["web", "b", "c"];
+  expect(names.flatMap((name) => cluster.addresses(name))).toEqual(["10.100.0.0", "10.100.0.1", "10.100.0.2"]);
+  expect(cluster.events("ClearAssignment")).toEqual([]);
+});
+
+test("a pool that is split, renamed or moved by several writes costs no Service its address", async () => {
+  await controller("c1");
+  const pools = { group: "metallb.io", resource: "ipaddresspools" };
+  const remove = (name: string) => cluster.plane.api.delete(pools, namespace, name);
+  // As long as it takes `kubectl apply` to get from one to the next.
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 300));
+  await cluster.pool("a", "10.100.0.0/24");
+  await cluster.pool("other", "10.200.0.0/24");
+  await cluster.service("web", { loadBalancerIP: "10.100.0.200" });
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.200"]);
+  await cluster.plane.api.patch(services, "default", "web", { spec: { loadBalancerIP: null } });
+
+  await cluster.plane.api.patch(pools, namespace, "a", { spec: { addresses: ["10.100.0.0/25"] } });
+  await pause();
+  await cluster.pool("b", "10.100.0.128/25");
+  const mark = () =>
+    cluster.plane.api.get(services, "default", "web")?.metadata.annotations?.["metallb.io/ip-allocated-from-pool"];
+  await expect.poll(mark, patience).toBe("b");
+  await remove("b");
+  await pause();
+  await cluster.pool("c", "10.100.0.128/25");
+  await expect.poll(mark, patience).toBe("c");
+  expect(cluster.addresses("web")).toEqual(["10.100.0.200"]);
+  expect(cluster.events("ClearAssignment")).toEqual([]);
+
+  // Gone for good, it goes.
+  await remove("c");
+  await expect.poll(() => cluster.addresses("web"), patience).toEqual(["10.100.0.0"]);
+});
+
+test("a controller that may not ask for the Lease is not ready", async () => {
+  await cluster[Symbol.asyncDispose]();
+  let isRefusing = true;
+  cluster = await Cluster.start(undefined, ({ resource }) => ({
+    allowed: !isRefusing || resource !== "leases",
+    reason: "for the test",
+  }));
+  const { health, program } = await controller("c1");
+  const refused = () => program.lines().filter(({ msg }) => msg === "could not take or renew the lease").length;
+  await expect.poll(refused, patience).toBeGreaterThan(1);
+  expect(await probe(health, "/readyz")).toMatchObject({
+    status: 503,
+    text: "waiting for an answer about the Lease metallb-controller\n",
+  });
+  isRefusing = false;
+  await expect.poll(async () => (await probe(health, "/readyz"))?.text, patience).toBe("ok\n");
 });
 
 test("a leader that was stopped and has lost its Lease writes nothing when it goes on", async () => {

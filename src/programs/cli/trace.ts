@@ -11,7 +11,6 @@ import { gather } from "../../api/gather.ts";
 import { defaultNamespace } from "../../api/names.ts";
 import { type KubeObject, keyOf } from "../../api/object.ts";
 import type { Snapshot } from "../../api/snapshot.ts";
-import type { Config } from "../../config/config.ts";
 import { parseConfig } from "../../config/parse.ts";
 import type { Step } from "../../frr/diff.ts";
 import { plan } from "../../frr/plan.ts";
@@ -93,7 +92,7 @@ async function trace(snapshot: Snapshot, key: string, node: string): Promise<{ p
       "4. the decision",
       "announce/decide.ts decide",
       yaml({
-        ...waitingOf(snapshot, config, service),
+        ...waitingOf(snapshot, service),
         announcements: own.map(({ decision }) => decision),
         paths: pathsOf(desired, key),
       }),
@@ -119,9 +118,11 @@ async function trace(snapshot: Snapshot, key: string, node: string): Promise<{ p
 }
 
 /** Why the controller has no address for a Service, and what each pool has to say. */
-function waitingOf({ services }: Snapshot, config: Config, service: Service): { readonly waiting?: Refusal } {
+function waitingOf(snapshot: Snapshot, service: Service): { readonly waiting?: Refusal } {
   const lbClass = service.spec.loadBalancerClass ?? "";
-  const { outcomes } = allocate({ config, services, lbClass });
+  // As the controller sees it, which knows the namespaces; a speaker does not.
+  const { config } = parseConfig(snapshot, { node: undefined });
+  const { outcomes } = allocate({ config, services: snapshot.services, lbClass });
   const state = outcomes.find((outcome) => outcome.service === service)?.state;
   return state?.kind === "waiting" ? { waiting: state.refusal } : {};
 }

@@ -84,7 +84,7 @@ export function expectReading(one: ObjectCase, world: Snapshot): void {
 function expectMeaning({ kind, name = "tested", means }: ObjectCase, config: Config): void {
   const part = lists[kind.kind as Read];
   if (!(part in config)) return;
-  const inForce = config[part as Exclude<keyof Config, "extras">].find((value) => value.name === name);
+  const inForce = config[part as Exclude<keyof Config, "extras" | "refusedPools">].find((value) => value.name === name);
   if (means === null) expect(inForce).toBeUndefined();
   else expect(partOf(inForce, means ?? {})).toEqual(means ?? {});
 }
