@@ -1,3 +1,6 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { eventually } from "./testing/namespaces.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DaemonNews } from "../../announce/news.ts";
@@ -72,5 +75,18 @@ describe.each(generations)("FRR $release", (generation) => {
       { kind: "lost", daemon },
       { kind: "back", daemon },
     ]);
+  });
+
+  test("a daemon is heard again though the events' socket was swept away with its own, as by another start script", async () => {
+    told.length = 0;
+    rig.kill("node", "bgpd");
+    rmSync(join(rig.socketDir("node"), "metallb-events.sock"));
+    rig.startDaemon("node", "bgpd");
+    await eventually("the session is up", async () => kinds("back").length > 0 && (await isUp()));
+    // Nothing but what the daemon tells wakes the loop now.
+    await wait(1_500);
+    await rig.vty("node", "bgpd", "configure terminal", "router bgp 64513", "neighbor 10.0.0.1 shutdown", "end");
+    await eventually("the session's end is heard", () => kinds("drift").length > 0, 5_000);
+    await eventually("the session is up again", isUp);
   });
 });
