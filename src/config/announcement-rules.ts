@@ -30,6 +30,17 @@ export class PolicyGround {
     return broken;
   }
 
+  /** Of these pools, those for which it is in the way of another policy in force. */
+  conflictsOf(policy: BgpPolicy): ReadonlyMap<string, FieldProblem> {
+    const pools = policy.pools.flatMap((name) => this.#rules.pools.get(name) ?? []);
+    return new Map(
+      pools.flatMap((pool) => {
+        const problem = this.#localPrefProblem(policy, pool);
+        return problem ? [[pool.name, problem] as const] : [];
+      }),
+    );
+  }
+
   take(policy: BgpPolicy): void {
     if (policy.serviceSelectors.length > 0) return;
     for (const pool of policy.pools) {
