@@ -15,7 +15,7 @@ import {
 import { omit } from "../std/omit.ts";
 import { sortedBy, sortedText } from "../std/order.ts";
 import { err, ok, type Result } from "../std/result.ts";
-import { type AnnouncementRules, PolicyGround } from "./announcement-rules.ts";
+import { type AnnouncementRules, leftOut, PolicyGround } from "./announcement-rules.ts";
 import { type BgpPolicy, type Pool, resolvedPolicyFields } from "./config.ts";
 import { poolWarnings, selectedPools, unknownNames } from "./selection.ts";
 import { byName, type Candidate, inTurn, type Settled, tied } from "./settle.ts";
@@ -80,7 +80,10 @@ function place(
   const keepsPrevious = previous !== undefined && (!value || previous.pools.some((pool) => broken.has(pool)));
   const inForce = keepsPrevious ? previous : value && without(value, broken);
   if (inForce) ground.take(inForce);
-  return { value: inForce, problems: tied(object, [...problems, ...broken.values()], keepsPrevious) };
+  const found = [...broken.values()].map((problem) =>
+    keepsPrevious ? { ...problem, message: problem.message.replace(leftOut, "") } : problem,
+  );
+  return { value: inForce, problems: tied(object, [...problems, ...found], keepsPrevious) };
 }
 
 /** Only another policy takes a pool away from one in force: an edited pool, peer or BFDProfile must not take routes back. */
