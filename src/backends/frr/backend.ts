@@ -553,6 +553,14 @@ function partOf({ zebra, bgpd, bfdd, networks }: Tree, name: DaemonName): Partia
   }
 }
 
-/** Equal for every daemon that both tell of: nothing to do from one to the other. */
-const sameTree = (a: Partial<Tree>, b: Partial<Tree>): boolean =>
-  diff({ ...emptyTree, ...a }, { ...emptyTree, ...b }).length === 0;
+/**
+ * Equal for every daemon that both tell of: nothing to do from one to the other, and back. One way is not enough: what is never wanted, such
+ * as `redistribute`, has no step that adds it.
+ */
+function sameTree(a: Partial<Tree>, b: Partial<Tree>): boolean {
+  const [one, other] = [
+    { ...emptyTree, ...a },
+    { ...emptyTree, ...b },
+  ];
+  return diff(one, other).length === 0 && diff(other, one).length === 0;
+}
