@@ -27,7 +27,7 @@ describe.each(generations)("FRR $release", (generation) => {
     rig = await Rig.start(generation);
     const neighbor = ["remote-as external", "passive", "password ours"].map((line) => `neighbor 10.0.0.2 ${line}`);
     await rig.vty("router", "bgpd", "configure terminal", "router bgp 64512", ...neighbor, "end");
-    backend = createFrrBackend({ socketDir: rig.socketDir("node") });
+    backend = createFrrBackend({ socketDir: rig.socketDir("node"), logLevel: "debugging" });
     loop = keep();
     await eventually("the session is up", isUp);
   });
@@ -63,6 +63,24 @@ describe.each(generations)("FRR $release", (generation) => {
     expect(text).toContain("router bgp 64513: no neighbor 10.0.0.1 shutdown");
     expect(text).not.toMatch(/ours|theirs/);
   });
+
+  test.each([
+    ["zebra", "debug zebra rib"],
+    ["bgpd", "debug bgp updates in"],
+    ["bfdd", "debug bfd network"],
+  ] as const)(
+    "%s logs what MetalLB has it log at that level, and nothing is set right for it",
+    async (daemon, line) => {
+      const running = await rig.vty("node", daemon, "enable", "show running-config");
+      expect(running).toMatch(new RegExp(`^${line}`, "m"));
+      expect(running).toMatch(/^log stdout( debugging)?$/m);
+      expect(
+        kinds("drift")
+          .flatMap((item) => ("lines" in item ? item.lines : []))
+          .join(),
+      ).not.toMatch(/debug|log /);
+    },
+  );
 
   test.each(["bfdd", "bgpd"] as const)("%s is lost once, and back once", async (daemon) => {
     told.length = 0;
