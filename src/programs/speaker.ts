@@ -3,6 +3,7 @@ import { configurationState } from "../api/kinds/configuration-state.ts";
 import { eventSources, labelNode, speakerStateName } from "../api/names.ts";
 import { createFrrBackend } from "../backends/frr/backend.ts";
 import { frrLogLevel } from "../backends/frr/log-level.ts";
+import type { Config } from "../config/config.ts";
 import { KubeClient } from "../kube/client.ts";
 import { Watched } from "../kube/follow.ts";
 import { announcedServices, bgpStatuses, daemonSets, resourceOf } from "../kube/resource.ts";
@@ -16,6 +17,7 @@ import { Wake } from "../runtime/wake.ts";
 import { AnnouncementTimes } from "./announcement-times.ts";
 import { announce, type Missing } from "./announcing.ts";
 import { parseFlags } from "./flags.ts";
+import { LastGood } from "./last-good.ts";
 import { groundNow, Presence, whyForGood, withdraw } from "./leaving.ts";
 import { Performer, targetOf } from "./perform.ts";
 import {
@@ -128,6 +130,8 @@ async function speaker(): Promise<void> {
     logLevel: frrLevel.value,
   });
 
+  const lastGood = await LastGood.at(values["frr-socket-dir"], node, log);
+
   let missing: Missing = "FRR";
   const isSynced = () => world.synced && states.cache.synced && ownStatuses.cache.synced;
   const context = {
@@ -146,6 +150,8 @@ async function speaker(): Promise<void> {
     performer,
     metrics,
     times,
+    lastGood: await lastGood.read(),
+    keep: (config: Config) => lastGood.keep(config),
     log,
     missing: (now: Missing) => {
       missing = now;
