@@ -77,14 +77,17 @@ export const vrfGrammar: Grammar<string> = {
   },
 };
 
-/** FRR bgpd/bgpd.h, PEER_PASSWORD_MAXLEN; RFC 2385. */
+/**
+ * FRR bgpd/bgpd.h, PEER_PASSWORD_MAXLEN; RFC 2385. A line break at the end, as `echo` leaves one in a Secret, is not part of it: MetalLB
+ * writes the text into a file, where the line ends there.
+ */
 export const passwordGrammar: Grammar<string> = {
   accepts: "1 to 80 printable ASCII characters without blanks",
   secret: true,
   parse: (text) => {
-    if (/^[\x21-\x7e]{1,80}$/.test(text)) return ok(text);
-    if (/^[\x21-\x7e]{1,80}\r?\n$/.test(text)) return err("ends with a line break");
-    return err(text.length > 80 ? "is too long" : "holds a blank, a control character or one outside ASCII");
+    const line = text.replace(/\r?\n$/, "");
+    if (/^[\x21-\x7e]{1,80}$/.test(line)) return ok(line);
+    return err(line.length > 80 ? "is too long" : "holds a blank, a control character or one outside ASCII");
   },
 };
 

@@ -10,6 +10,9 @@ export interface AnnouncementRules {
   readonly bfdProfiles: ReadonlyMap<string, BfdParameters>;
 }
 
+/** What becomes of a pool, in messages; unless the last good value stays in force. */
+export const leftOut = ", so that pool is left out";
+
 /** The policies in force so far, by pool. */
 export class PolicyGround {
   readonly #rules: AnnouncementRules;
@@ -28,6 +31,17 @@ export class PolicyGround {
       if (problem) broken.set(name, problem);
     }
     return broken;
+  }
+
+  /** Of these pools, those for which it is in the way of another policy in force. */
+  conflictsOf(policy: BgpPolicy): ReadonlyMap<string, FieldProblem> {
+    const pools = policy.pools.flatMap((name) => this.#rules.pools.get(name) ?? []);
+    return new Map(
+      pools.flatMap((pool) => {
+        const problem = this.#localPrefProblem(policy, pool);
+        return problem ? [[pool.name, problem] as const] : [];
+      }),
+    );
   }
 
   take(policy: BgpPolicy): void {
@@ -50,7 +64,7 @@ export class PolicyGround {
     if (policy.serviceSelectors.length > 0) return undefined;
     const other = this.#byPool.get(pool.name)?.find((taken) => disagree(policy, taken, pool));
     if (!other) return undefined;
-    const message = `${policy.localPref} for pool ${pool.name}, but ${other.localPref} is set by ${other.name} for the same prefixes and peers, so that pool is left out; use the same value, or other peers, nodes or aggregation lengths`;
+    const message = `${policy.localPref} for pool ${pool.name}, but ${other.localPref} is set by ${other.name} for the same prefixes and peers${leftOut}; use the same value, or other peers, nodes or aggregation lengths`;
     return refused("spec.localPref", "Conflict", message);
   }
 }
@@ -68,7 +82,7 @@ function aggregationProblem(policy: BgpPolicy, pool: Pool): FieldProblem | undef
         : (["aggregationLengthV6", policy.aggregationLengthV6] as const);
     const shortest = Math.min(...prefixes.map(prefixLength));
     if (length >= shortest) continue;
-    const message = `${length} is an invalid aggregation length for pool ${pool.name}: prefix ${shortest} in this pool is more specific than the aggregation length for addresses ${text}, so that pool is left out; write ${shortest} or more`;
+    const message = `${length} is an invalid aggregation length for pool ${pool.name}: prefix ${shortest} in this pool is more specific than the aggregation length for addresses ${text}${leftOut}; write ${shortest} or more`;
     return refused(`spec.${field}`, "OutOfRange", message);
   }
   return undefined;
@@ -89,7 +103,7 @@ function echoProblem(
   const hasEcho = ({ bfdProfile }: Peer) => bfdProfile !== undefined && bfdProfiles.get(bfdProfile)?.echoMode === true;
   const peer = peers.find((one) => isTold(one) && hasEcho(one));
   if (!peer) return undefined;
-  const message = `include ${peer.name}, whose BFDProfile ${peer.bfdProfile} has echoMode, which is not possible for the IPv6 addresses of pool ${pool.name}, so that pool is left out; turn echoMode off, or announce to other peers`;
+  const message = `include ${peer.name}, whose BFDProfile ${peer.bfdProfile} has echoMode, which is not possible for the IPv6 addresses of pool ${pool.name}${leftOut}; turn echoMode off, or announce to other peers`;
   return refused("spec.peers", "Conflict", message);
 }
 

@@ -15,7 +15,7 @@ import {
 import { omit } from "../std/omit.ts";
 import { sortedBy, sortedText } from "../std/order.ts";
 import { err, ok, type Result } from "../std/result.ts";
-import { type AnnouncementRules, PolicyGround } from "./announcement-rules.ts";
+import { type AnnouncementRules, leftOut, PolicyGround } from "./announcement-rules.ts";
 import { type BgpPolicy, type Pool, resolvedPolicyFields } from "./config.ts";
 import { poolWarnings, selectedPools, unknownNames } from "./selection.ts";
 import { byName, type Candidate, inTurn, type Settled, tied } from "./settle.ts";
@@ -35,7 +35,7 @@ export interface PolicyReferences {
  * The policies of one node. `objects` are the advertisements that select it.
  *
  * A policy that breaks a rule for one of its pools loses that pool only, unless it was good for it before: then its
- * last good value stays in force as a whole.
+ * last good value stays in force as a whole, whether it was edited itself or what it refers to.
  */
 export function settleBgpPolicies(
   objects: readonly BgpAdvertisement[],
@@ -52,7 +52,10 @@ export function settleBgpPolicies(
     objects.map((object) => candidateOf(object, references)),
     last,
   );
-  const placed = [...steady, ...changed].map((candidate) => place(candidate, last, ground));
+  const placed = [
+    ...steady.map((candidate) => place(candidate, last.get(candidate.object.metadata.name), ground)),
+    ...changed.map((candidate) => place(candidate, standing(last.get(candidate.object.metadata.name), ground), ground)),
+  ];
   return {
     values: sortedBy(
       placed.flatMap(({ value }) => value ?? []),
@@ -67,25 +70,25 @@ interface Placed {
   readonly problems: readonly Problem[];
 }
 
+/** @param previous what is in force, as far as it may stay */
 function place(
   { object, value, problems }: Candidate<BgpPolicy>,
-  last: ReadonlyMap<string, BgpPolicy>,
+  previous: BgpPolicy | undefined,
   ground: PolicyGround,
 ): Placed {
-  const previous = last.get(object.metadata.name);
   const broken = value ? ground.brokenFor(value) : new Map<string, FieldProblem>();
-  const keepsPrevious = previous && (!value || wasGoodFor(previous, broken, ground));
-  const policy = keepsPrevious ? previous : value;
-  const inForce = policy && without(policy, ground.brokenFor(policy));
+  const keepsPrevious = previous !== undefined && (!value || previous.pools.some((pool) => broken.has(pool)));
+  const inForce = keepsPrevious ? previous : value && without(value, broken);
   if (inForce) ground.take(inForce);
-  return { value: inForce, problems: tied(object, [...problems, ...broken.values()], keepsPrevious === true) };
+  const found = [...broken.values()].map((problem) =>
+    keepsPrevious ? { ...problem, message: problem.message.replace(leftOut, "") } : problem,
+  );
+  return { value: inForce, problems: tied(object, [...problems, ...found], keepsPrevious) };
 }
 
-/** Whether what is in force still stands for a pool that the new value breaks a rule for. */
-function wasGoodFor(previous: BgpPolicy, broken: ReadonlyMap<string, unknown>, ground: PolicyGround): boolean {
-  const good = without(previous, ground.brokenFor(previous)).pools;
-  return good.some((pool) => broken.has(pool));
-}
+/** Only another policy takes a pool away from one in force: an edited pool, peer or BFDProfile must not take routes back. */
+const standing = (previous: BgpPolicy | undefined, ground: PolicyGround): BgpPolicy | undefined =>
+  previous && without(previous, ground.conflictsOf(previous));
 
 const without = (policy: BgpPolicy, broken: ReadonlyMap<string, unknown>): BgpPolicy => ({
   ...policy,

@@ -577,6 +577,55 @@ describe("what was good stays", () => {
     expect(only(result.problems).message).toContain("its last good value stays in force");
   });
 
+  describe("an advertisement that others break goes on for the pools that it was good for, and says so", () => {
+    const dual = [pool("p", { addresses: ["10.0.0.0/24", "fd00::/120"] })];
+    const whole: Partial<Snapshot> = {
+      pools: dual,
+      peers: [peer("a", { bfdProfile: "f" })],
+      bfdProfiles: [bfdProfile("f"), bfdProfile("echo", { echoMode: true })],
+      bgpAdvertisements: [bgpAdvertisement("adv", { aggregationLength: 24 })],
+    };
+    const before = speaker(whole);
+
+    test.each<[string, Partial<Snapshot>]>([
+      ["echo mode in a BFDProfile", { bfdProfiles: [bfdProfile("f", { echoMode: true })] }],
+      [
+        "a new peer with echo mode",
+        { peers: [...(whole.peers ?? []), peer("b", { peerAddress: "10.0.0.2", bfdProfile: "echo" })] },
+      ],
+      ["a narrower pool", { pools: [pool("p", { addresses: ["10.0.0.0/25", "fd00::/120"] })] }],
+    ])("%s", (_, edit) => {
+      expect(before.problems).toEqual([]);
+      const result = speaker({ ...whole, ...edit }, before.config);
+      expect(result.config.bgpAdvertisements).toEqual(before.config.bgpAdvertisements);
+      expect(only(result.problems).message).toContain("its last good value stays in force");
+      const later = speaker({ ...whole, ...edit }, result.config);
+      expect(later).toEqual(result);
+    });
+
+    test("a second family in a pool, on which two advertisements don't agree", () => {
+      const two = [
+        bgpAdvertisement("hosts", { localPref: 100 }),
+        bgpAdvertisement("nets", { localPref: 200, aggregationLength: 24 }),
+      ];
+      const good = speaker({ pools: [pool("p", { addresses: ["10.0.0.0/24"] })], bgpAdvertisements: two }).config;
+      const result = speaker({ pools: dual, bgpAdvertisements: two }, good);
+      expect(result.config.bgpAdvertisements).toEqual(good.bgpAdvertisements);
+      expect(fields(result)).toEqual(["nets spec.localPref Conflict"]);
+    });
+  });
+
+  test("of two advertisements that are edited into each other's way the younger loses the pool", () => {
+    const adv = (name: string, localPref: number) => bgpAdvertisement(name, { localPref });
+    const pools = [pool("p", { addresses: ["10.0.0.0/24"] })];
+    const good = speaker({ pools, bgpAdvertisements: [adv("a", 100), adv("b", 100)] }).config;
+    const result = speaker({ pools, bgpAdvertisements: [adv("a", 200), adv("b", 150)] }, good);
+    expect(result.config.bgpAdvertisements.map(({ name, pools: of }) => [name, of])).toEqual([
+      ["a", ["p"]],
+      ["b", []],
+    ]);
+  });
+
   test("a bad newcomer changes nothing", () => {
     const result = after({
       pools: [...guide.pools, pool("a", { addresses: ["10.100.0.0/16"] })],

@@ -4,7 +4,7 @@
  */
 const places: readonly RegExp[] = [
   /^(neighbor \S+ (?:interface )?remote-as) /,
-  /^(neighbor \S+ (?:timers connect|timers|local-as|port|password|update-source|ebgp-multihop|bfd profile)) /,
+  /^(neighbor \S+ (?:timers connect|timers delayopen|timers|local-as|port|password|update-source|ebgp-multihop|bfd profile)) /,
   /^(neighbor \S+ route-map) \S+ (in|out)$/,
   /^(bgp router-id) /,
   /^(bgp route-map delay-timer) /,
@@ -38,6 +38,8 @@ export function removalOf(line: string): string {
   if (line.startsWith("no ")) return line.slice(3);
   const place = placeOf(line);
   if (fallbacks[place] !== undefined) return `${place} ${fallbacks[place]}`;
+  // Of a route-map entry: it takes no text.
+  if (line.startsWith("description ")) return "no description";
   // The place is enough for a neighbor's option, and keeps a password out of one more command.
   return /^neighbor \S+ (timers|local-as|port|password|update-source|ebgp-multihop|bfd profile)/.test(place)
     ? `no ${place}`

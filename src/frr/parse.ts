@@ -3,7 +3,15 @@ import { compareCommunities, type StandardCommunity } from "../net/community.ts"
 import { communityNumber } from "./community.ts";
 import { exhaustive } from "../std/exhaustive.ts";
 import { isOurs } from "./owners.ts";
-import { type Block, type DaemonName, nextHopTracking, readRouterLine, type Tree } from "./tree.ts";
+import {
+  type Block,
+  type DaemonName,
+  families,
+  familyLine,
+  nextHopTracking,
+  readRouterLine,
+  type Tree,
+} from "./tree.ts";
 
 /** What one daemon's `show running-config` tells of the tree. */
 export function parseRunning(daemon: DaemonName, text: string): Partial<Tree> {
@@ -29,12 +37,15 @@ function parseZebra(text: string): Block {
   return major > 9 || (major === 9 && minor >= 1) ? nextHopTracking : parseBlock("zebra", text, () => false);
 }
 
+const ownFamilies: ReadonlySet<string> = new Set(families.map(familyLine));
+
 function parseBgpd(text: string): Partial<Tree> {
   const networks = new Map<string, Map<string, string>>();
   const take = (line: string, path: readonly string[]): boolean => {
     const vrf = readRouterLine(path[0] ?? "")?.vrf;
     const [word, prefix = "", ...suffix] = line.split(" ");
-    if (vrf === undefined || word !== "network") return false;
+    // Of unicast: in other families it means other routes.
+    if (vrf === undefined || word !== "network" || !ownFamilies.has(path[1] ?? "")) return false;
     const known = networks.get(vrf) ?? new Map<string, string>();
     networks.set(vrf, known.set(parsePrefix(prefix) ?? prefix, suffix.join(" ")));
     return true;

@@ -81,7 +81,7 @@ export interface SessionCounts {
 
 /** One BFD session as bfdd counts it. */
 export interface BfdCounts {
-  /** Address alone. */
+  /** Address alone, a link-local one with its interface: `fe80::1%eth0`. */
   readonly peer: string;
   readonly vrf: string;
   readonly up: boolean;

@@ -58,6 +58,10 @@ export interface AnnouncingContext {
   readonly performer: Performer;
   readonly metrics: ClientMetrics & { announced: AnnouncedMetric; drift: (daemon: string) => void };
   readonly times: AnnouncementTimes;
+  /** What was in force when the speaker before this one ended. */
+  readonly lastGood: Config | undefined;
+  /** Is told what is in force, for the speaker that comes next. */
+  readonly keep: (config: Config) => void;
   readonly log: Log;
   /** Is told after each turn. */
   readonly missing: (missing: Missing) => void;
@@ -75,7 +79,7 @@ export async function announce(
   signal: AbortSignal,
 ): Promise<BgpDesired | undefined> {
   const { node, world, isSynced, metrics, missing, times } = context;
-  const read = configReader(node);
+  const read = configReader(node, context.lastGood);
   const decider = new Decider();
   const routing = new Routing(context, wake);
   const telling = new Telling(context, wake, signal);
@@ -103,6 +107,7 @@ export async function announce(
     times.acknowledged();
     const observed = await routing.observe(signal);
     if (signal.aborted) break;
+    if (routing.isReached) context.keep(config);
     const all = refusals.length === 0 ? problems : [...problems, ...refusalProblems(refusals, config)];
     telling.tell({ node: own, config, problems: all, decision, before, observed, failure, reached: routing.isReached });
     before = observed;

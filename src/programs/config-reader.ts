@@ -21,9 +21,10 @@ const inputs = [
 
 /**
  * Reads the configuration as `node` sees it (`undefined`: the controller), remembering the last good one, and anew only
- * when one of its objects has changed.
+ * when one of its objects has changed. `before`: what was in force before this program started.
  */
-export function configReader(node: string | undefined): (snapshot: Snapshot) => Parsed {
+export function configReader(node: string | undefined, before?: Parsed["config"]): (snapshot: Snapshot) => Parsed {
+  let lastGood = before;
   // Not the snapshot: its Services and endpoints would stay in memory, a second world that grows old.
   let last: { readonly from: readonly (readonly KubeObject[])[]; readonly parsed: Parsed } | undefined;
   return (snapshot) => {
@@ -32,8 +33,9 @@ export function configReader(node: string | undefined): (snapshot: Snapshot) => 
       last = { ...last, from };
       return last.parsed;
     }
-    const parsed = parseConfig(snapshot, { node, ...(last && { lastGood: last.parsed.config }) });
+    const parsed = parseConfig(snapshot, { node, ...(lastGood && { lastGood }) });
     last = { from, parsed };
+    lastGood = parsed.config;
     return parsed;
   };
 }

@@ -2,6 +2,8 @@ import { bgpSessionStatus } from "../api/kinds/bgp-session-status.ts";
 import { configurationState } from "../api/kinds/configuration-state.ts";
 import { eventSources, labelNode, speakerStateName } from "../api/names.ts";
 import { createFrrBackend } from "../backends/frr/backend.ts";
+import { frrLogLevel } from "../backends/frr/log-level.ts";
+import type { Config } from "../config/config.ts";
 import { KubeClient } from "../kube/client.ts";
 import { Watched } from "../kube/follow.ts";
 import { announcedServices, bgpStatuses, daemonSets, resourceOf } from "../kube/resource.ts";
@@ -15,6 +17,7 @@ import { Wake } from "../runtime/wake.ts";
 import { AnnouncementTimes } from "./announcement-times.ts";
 import { announce, type Missing } from "./announcing.ts";
 import { parseFlags } from "./flags.ts";
+import { LastGood } from "./last-good.ts";
 import { groundNow, Presence, whyForGood, withdraw } from "./leaving.ts";
 import { Performer, targetOf } from "./perform.ts";
 import {
@@ -78,6 +81,8 @@ async function speaker(): Promise<void> {
   const policy = tlsPolicyFrom(values);
   const node = values["node-name"];
   if (node === "") throw new StartError("--node-name is not given and METALLB_NODE_NAME is not set");
+  const frrLevel = frrLogLevel(values["log-level"], process.env["FRR_LOGGING_LEVEL"]);
+  if (!frrLevel.ok) throw new StartError(frrLevel.error);
   const log = createLog(values["log-level"], "speaker");
   for (const why of unused) log.warn({ flag: why }, "flag has no effect");
 
@@ -119,7 +124,13 @@ async function speaker(): Promise<void> {
   const awaySince = () => client.reach.awaySince;
   apiReachMetric(registry, awaySince);
   const setFrr = frrMetrics(registry);
-  const backend = createFrrBackend({ socketDir: values["frr-socket-dir"], log: createLog(values["log-level"], "frr") });
+  const backend = createFrrBackend({
+    socketDir: values["frr-socket-dir"],
+    log: createLog(values["log-level"], "frr"),
+    logLevel: frrLevel.value,
+  });
+
+  const lastGood = await LastGood.at(values["frr-socket-dir"], node, log);
 
   let missing: Missing = "FRR";
   const isSynced = () => world.synced && states.cache.synced && ownStatuses.cache.synced;
@@ -139,6 +150,8 @@ async function speaker(): Promise<void> {
     performer,
     metrics,
     times,
+    lastGood: await lastGood.read(),
+    keep: (config: Config) => lastGood.keep(config),
     log,
     missing: (now: Missing) => {
       missing = now;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Cluster, namespace } from "./cluster.ts";
+import { type Cluster, namespace, type Program } from "./cluster.ts";
 import { metallb, WiredNode } from "./wired-node.ts";
 
 /** The speaker as a process, with a real FRR of its own and a real router across a wire. No containers. */
@@ -8,6 +8,7 @@ const patience = { timeout: 20_000, interval: 20 };
 
 let wired: WiredNode;
 let cluster: Cluster;
+let running: Program;
 
 beforeAll(async () => {
   wired = await WiredNode.start();
@@ -32,7 +33,7 @@ test("from objects to the router's table, and back", async () => {
     [`--health-probe-port=${wired.healthPort - 1}`, "--port=0", "--webhook-mode=disabled"],
     { METALLB_POD_NAME: "controller" },
   );
-  let running = speaker();
+  running = speaker();
   await cluster.pool("bgp-pool", "10.100.0.0/24");
   const peer = { myASN: 64513, peerASN: 64512, peerAddress: "10.0.0.1", bfdProfile: "fast" };
   await cluster.create("bfdprofiles", metallb("BFDProfile", "fast", { receiveInterval: 300, transmitInterval: 300 }));
@@ -83,6 +84,22 @@ test("from objects to the router's table, and back", async () => {
 
   const unexpected = [...controller.lines(), ...running.lines()].filter(({ level }) => level === "error");
   expect(unexpected).toEqual([]);
+});
+
+test("a speaker that starts again keeps what went wrong in the meantime at its last good value", async () => {
+  const before = await neighbor();
+  await cluster.plane.api.delete({ group: "metallb.io", resource: "bfdprofiles" }, namespace, "fast");
+  await expect.poll(() => cluster.events("ConfigurationError").length, patience).toBe(1);
+  running.process.kill("SIGKILL");
+  await running.ended;
+  running = speaker();
+  await expect.poll(ready, patience).toBe(200);
+  expect(await routes()).toEqual(["10.100.0.0/32"]);
+  expect(await neighbor()).toMatchObject({
+    bgpState: "Established",
+    connectionsEstablished: before?.connectionsEstablished,
+    messageStats: { updatesRecv: before?.messageStats.updatesRecv },
+  });
 });
 
 test("from a Service to the route in some tens of milliseconds", async () => {

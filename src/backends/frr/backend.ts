@@ -22,6 +22,7 @@ import { Bell } from "./bell.ts";
 import { Daemon } from "./daemon.ts";
 import { EventListener, tellsOfEnd } from "./events.ts";
 import { type Refused, SaidExtras } from "./extras.ts";
+import { type FrrLogLevel, logLines } from "./log-level.ts";
 import { News } from "./news.ts";
 import { observeSessions, readFrrCounts } from "./observe.ts";
 import { takeLines, takeSettle } from "./take.ts";
@@ -30,6 +31,8 @@ export interface FrrBackendOptions {
   /** Directory with the daemons' vty sockets, `/var/run/frr` in a pod. The event socket is made there too. */
   readonly socketDir: string;
   readonly log?: Log;
+  /** How much the daemons write into their container's log; absent: as they were started. */
+  readonly logLevel?: FrrLogLevel;
   /** Milliseconds on a clock that never jumps. */
   readonly now?: () => number;
 }
@@ -86,6 +89,7 @@ class FrrDriver implements FrrBackend {
   readonly #bell = new Bell();
   readonly #eventPath: string;
   readonly #log: Log | undefined;
+  readonly #logLevel: FrrLogLevel | undefined;
   readonly #now: () => number;
   readonly #lookAgain = new Set<NodeJS.Timeout>();
   readonly #news = new News();
@@ -115,13 +119,14 @@ class FrrDriver implements FrrBackend {
   #trustedUntil = Number.POSITIVE_INFINITY;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor({ socketDir, log, now = monotonicMs }: FrrBackendOptions) {
+  constructor({ socketDir, log, logLevel, now = monotonicMs }: FrrBackendOptions) {
     const daemon = (name: DaemonName): Daemon => new Daemon(name, socketDir, () => this.#lost(name));
     this.#daemons = { zebra: daemon("zebra"), bgpd: daemon("bgpd"), bfdd: daemon("bfdd") };
     this.#adjRibOut = new AdjRibOut(this.#daemons.bgpd, now);
     this.#eventPath = `${socketDir}/metallb-events.sock`;
     this.#extras = new SaidExtras(`${socketDir}/metallb-extras.json`, log);
     this.#log = log;
+    this.#logLevel = logLevel;
     this.#now = now;
   }
 
@@ -440,6 +445,7 @@ class FrrDriver implements FrrBackend {
     for (let failures = 0; !signal.aborted; ) {
       try {
         if (daemon.name !== "zebra") await listener.subscribe(daemon, signal);
+        await this.#setLogLevel(daemon, signal);
         const session = await daemon.session("show", signal);
         this.#log?.info({ daemon: daemon.name }, "connected");
         this.#news.answers(daemon.name);
@@ -453,6 +459,17 @@ class FrrDriver implements FrrBackend {
         if (failures === 1) this.#log?.warn({ daemon: daemon.name, error }, "no connection; trying again");
         await sleep(backoffMs(failures, reconnect), signal);
       }
+    }
+  }
+
+  /** In a session of its own: nothing of ours may be under way in it. What a release does not know, it does without. */
+  async #setLogLevel(daemon: Daemon, signal: AbortSignal): Promise<void> {
+    if (this.#logLevel === undefined) return;
+    const session = await daemon.open(signal);
+    try {
+      await session.send(["configure terminal", ...logLines(daemon.name, this.#logLevel), "end"], signal);
+    } finally {
+      session.close();
     }
   }
 
@@ -553,6 +570,14 @@ function partOf({ zebra, bgpd, bfdd, networks }: Tree, name: DaemonName): Partia
   }
 }
 
-/** Equal for every daemon that both tell of: nothing to do from one to the other. */
-const sameTree = (a: Partial<Tree>, b: Partial<Tree>): boolean =>
-  diff({ ...emptyTree, ...a }, { ...emptyTree, ...b }).length === 0;
+/**
+ * Equal for every daemon that both tell of: nothing to do from one to the other, and back. One way is not enough: what is never wanted, such
+ * as `redistribute`, has no step that adds it.
+ */
+function sameTree(a: Partial<Tree>, b: Partial<Tree>): boolean {
+  const [one, other] = [
+    { ...emptyTree, ...a },
+    { ...emptyTree, ...b },
+  ];
+  return diff(one, other).length === 0 && diff(other, one).length === 0;
+}

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
@@ -11,33 +12,52 @@ const target = "metallb";
  * a session. They are hints: what they say is asked again, so their text is not relied on.
  */
 export class EventListener implements AsyncDisposable {
-  readonly #server: Server;
+  #server: Server | undefined;
   readonly #path: string;
+  readonly #onEvent: (told: string) => void;
   readonly #sockets = new Set<Socket>();
+  /** Two daemons may come back at once. */
+  #listening: Promise<void> = Promise.resolve();
 
   static async listen(path: string, onEvent: (told: string) => void): Promise<EventListener> {
-    // Left by a speaker that was killed.
-    await rm(path, { force: true });
     const listener = new EventListener(path, onEvent);
-    listener.#server.listen(path);
-    await once(listener.#server, "listening");
-    // The daemons run as user frr.
-    await chmod(path, 0o777);
+    await listener.#listen();
     return listener;
   }
 
   private constructor(path: string, onEvent: (told: string) => void) {
     this.#path = path;
-    this.#server = createServer((socket) => {
-      this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
-      socket.on("error", () => socket.destroy());
-      // A message may be split over reads; then its first piece has the name of the event, or the next event rings.
-      socket.on("data", (chunk) => {
-        const told = chunk.toString("latin1");
-        if (tellsOfSession.test(told)) onEvent(told);
-      });
+    this.#onEvent = onEvent;
+  }
+
+  async #listen(): Promise<void> {
+    // Closing removes the path, so before there is a new one.
+    this.#server?.close();
+    // Left by a speaker that was killed.
+    await rm(this.#path, { force: true });
+    const server = createServer((socket) => this.#take(socket));
+    this.#server = server;
+    server.listen(this.#path);
+    await once(server, "listening");
+    // The daemons run as user frr.
+    await chmod(this.#path, 0o777);
+  }
+
+  #take(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    // A message may be split over reads; then its first piece has the name of the event, or the next event rings.
+    socket.on("data", (chunk) => {
+      const told = chunk.toString("latin1");
+      if (tellsOfSession.test(told)) this.#onEvent(told);
     });
+  }
+
+  /** FRR's container may sweep the directory when it starts again: then nobody could connect any more. */
+  #present(): Promise<void> {
+    this.#listening = this.#listening.catch(() => {}).then(() => (existsSync(this.#path) ? undefined : this.#listen()));
+    return this.#listening;
   }
 
   /**
@@ -49,6 +69,7 @@ export class EventListener implements AsyncDisposable {
   async subscribe(daemon: Daemon, signal: AbortSignal): Promise<void> {
     const session = await daemon.open(signal);
     try {
+      await this.#present();
       await session.run("configure terminal", signal);
       // Bfdd tells of its sessions in debugging messages only (FRR bfdd/bfd.c, ptm_bfd_notify).
       if (daemon.name === "bfdd") await session.run("debug bfd peer", signal);
@@ -63,7 +84,7 @@ export class EventListener implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
+    this.#server?.close();
     await rm(this.#path, { force: true });
   }
 }

@@ -215,6 +215,30 @@ describe.each(generations)("FRR $release", (generation) => {
     await eventually("the router has what is decided", hasRoute("10.100.0.0/32", "64512:100"));
   });
 
+  const family = ["router bgp 64513", "address-family ipv4 unicast"];
+  test.each([
+    ["communities that are not sent", [...family, "no neighbor 10.0.0.1 send-community"]],
+    ["communities that are not sent at all", [...family, "no neighbor 10.0.0.1 send-community all"]],
+    ["the host's routes", [...family, "redistribute connected"]],
+    ["an aggregate", [...family, "aggregate-address 10.0.0.0/8 summary-only"]],
+    ["several paths", [...family, "maximum-paths 4"]],
+    ["a family that is not ours", ["router bgp 64513", "address-family ipv4 multicast", "network 10.2.0.0/16"]],
+    ["a timer", ["router bgp 64513", "neighbor 10.0.0.1 timers delayopen 5"]],
+    ["words in a route-map", ["route-map 10.0.0.1-out deny 65535", "description mine"]],
+  ])("%s: found in what runs, and set right", async (_, typed) => {
+    let now = 0;
+    await backend.close();
+    backend = createFrrBackend({ socketDir: rig.socketDir("node"), now: () => now });
+    const desired = announcing(numbered(1));
+    await backend.apply(desired, patience);
+    await rig.vty("node", "bgpd", "configure terminal", ...typed, "end");
+    expect(plan(desired, await rig.running()).steps).not.toEqual([]);
+    now += 61_000;
+    await backend.apply(desired, patience);
+    expect(plan(desired, await rig.running()).steps).toEqual([]);
+    expect(backend.takeNews()).toMatchObject([{ kind: "drift", daemon: "bgpd" }]);
+  });
+
   test("the look at what others have changed waits for a moment without a change of ours, but not for ever", async () => {
     let now = 0;
     await backend.close();

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { eventually } from "./testing/namespaces.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RouterPeer } from "../../announce/desired.ts";
@@ -141,6 +143,33 @@ describe.each(generations)("FRR $release", (generation) => {
     expect(text).not.toContain('vrf="red"');
     expect(await scraped("metallb_bgp_session_up")).toHaveProperty(["eth0:179 default"]);
     expect(await scraped("metallb_bgp_session_up")).toHaveProperty(["10.0.0.1:179 default"]);
+  });
+
+  test("two links to routers of one link-local address have a BFD row each", { timeout: 120_000 }, async () => {
+    // As two VLANs of one router have: it follows from the hardware address.
+    const pid = readFileSync(join(rig.socketDir("router"), "bgpd.pid"), "utf8").trim();
+    rig.exec("node", "ip", "link", "add", "eth1", "type", "veth", "peer", "name", "far");
+    rig.exec("node", "ip", "link", "set", "far", "netns", pid, "name", "eth1");
+    const [link] = JSON.parse(rig.exec("router", "ip", "-j", "link", "show", "eth0")) as { readonly address: string }[];
+    rig.exec("router", "ip", "link", "set", "eth1", "address", link?.address ?? "", "up");
+    rig.exec("node", "ip", "link", "set", "eth1", "up");
+    const lines = ["interface remote-as external", "passive", "timers 3 9", "bfd"].map(
+      (line) => `neighbor eth1 ${line}`,
+    );
+    await rig.vty("router", "bgpd", "configure terminal", "router bgp 64512", ...lines, "neighbor eth0 bfd", "end");
+    const peers = ["eth0", "eth1"].map((device) => offered(device, { remote: external, bfdProfile: "fast" }));
+    await backend.apply(desiredOf([routerOf(peers)], { bfdProfiles: [fast] }), patience);
+    await eventually(
+      "both are up",
+      async () => (await backend.readCounters(patience)).bfd.filter(({ up }) => up).length === 2,
+      upWithinMs,
+    );
+    const rows = await scraped("metallb_bfd_session_up");
+    expect(Object.values(rows)).toEqual([1, 1]);
+    expect(Object.keys(rows).toSorted()).toEqual([
+      expect.stringMatching(/^fe80:.*%eth0 default$/),
+      expect.stringMatching(/^fe80:.*%eth1 default$/),
+    ]);
   });
 
   test("nothing at all is an empty family, not a failure", async () => {

@@ -1,3 +1,6 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { eventually } from "./testing/namespaces.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DaemonNews } from "../../announce/news.ts";
@@ -24,7 +27,7 @@ describe.each(generations)("FRR $release", (generation) => {
     rig = await Rig.start(generation);
     const neighbor = ["remote-as external", "passive", "password ours"].map((line) => `neighbor 10.0.0.2 ${line}`);
     await rig.vty("router", "bgpd", "configure terminal", "router bgp 64512", ...neighbor, "end");
-    backend = createFrrBackend({ socketDir: rig.socketDir("node") });
+    backend = createFrrBackend({ socketDir: rig.socketDir("node"), logLevel: "debugging" });
     loop = keep();
     await eventually("the session is up", isUp);
   });
@@ -61,6 +64,24 @@ describe.each(generations)("FRR $release", (generation) => {
     expect(text).not.toMatch(/ours|theirs/);
   });
 
+  test.each([
+    ["zebra", "debug zebra rib"],
+    ["bgpd", "debug bgp updates in"],
+    ["bfdd", "debug bfd network"],
+  ] as const)(
+    "%s logs what MetalLB has it log at that level, and nothing is set right for it",
+    async (daemon, line) => {
+      const running = await rig.vty("node", daemon, "enable", "show running-config");
+      expect(running).toMatch(new RegExp(`^${line}`, "m"));
+      expect(running).toMatch(/^log stdout( debugging)?$/m);
+      expect(
+        kinds("drift")
+          .flatMap((item) => ("lines" in item ? item.lines : []))
+          .join(),
+      ).not.toMatch(/debug|log /);
+    },
+  );
+
   test.each(["bfdd", "bgpd"] as const)("%s is lost once, and back once", async (daemon) => {
     told.length = 0;
     rig.kill("node", daemon);
@@ -72,5 +93,18 @@ describe.each(generations)("FRR $release", (generation) => {
       { kind: "lost", daemon },
       { kind: "back", daemon },
     ]);
+  });
+
+  test("a daemon is heard again though the events' socket was swept away with its own, as by another start script", async () => {
+    told.length = 0;
+    rig.kill("node", "bgpd");
+    rmSync(join(rig.socketDir("node"), "metallb-events.sock"));
+    rig.startDaemon("node", "bgpd");
+    await eventually("the session is up", async () => kinds("back").length > 0 && (await isUp()));
+    // Nothing but what the daemon tells wakes the loop now.
+    await wait(1_500);
+    await rig.vty("node", "bgpd", "configure terminal", "router bgp 64513", "neighbor 10.0.0.1 shutdown", "end");
+    await eventually("the session's end is heard", () => kinds("drift").length > 0, 5_000);
+    await eventually("the session is up again", isUp);
   });
 });

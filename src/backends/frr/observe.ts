@@ -96,10 +96,14 @@ function bgpCounts(
   };
 }
 
-function bfdCounts({ vrf, peer, counters }: ShownBfd, up: boolean): FrrCounts["bfd"][number] {
+/**
+ * Differs: a link-local address has its interface with it (RFC 4007 §11), since the routers of two links may share one; MetalLB then has
+ * two series of one name.
+ */
+function bfdCounts({ vrf, peer, interface: device, counters }: ShownBfd, up: boolean): FrrCounts["bfd"][number] {
   const count = (name: string): number => counters[name] ?? 0;
   return {
-    peer,
+    peer: peer.startsWith("fe80:") && device !== "" ? `${peer}%${device}` : peer,
     vrf: vrf === "" ? "default" : vrf,
     up,
     controlPacketInput: count("control-packet-input"),

@@ -15,7 +15,11 @@ export const sessions: readonly Scenario[] = [
     spine: { asn: 64514 },
     manifests: [toSpine("peerASN: 64514"), ...announced("session-1")],
     holds: {
-      sessions: sessionsOf({ remoteAs: 64513, bgpTimerHoldTimeMsecs: 180_000 }),
+      // The router knows each node by its name.
+      sessions: {
+        "10.0.0.11": { ...up, remoteAs: 64513, bgpTimerHoldTimeMsecs: 180_000, hostname: "node1" },
+        "10.0.0.12": { ...up, remoteAs: 64513, bgpTimerHoldTimeMsecs: 180_000, hostname: "node2" },
+      },
       spine: { [web]: both() },
       tor: { [web]: both() },
     },
