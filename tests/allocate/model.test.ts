@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Simulation } from "./simulation.ts";
 
-const STEPS = Number(process.env["STEPS"] ?? 5_000);
+const STEPS = Number(process.env["STEPS"] ?? 100_000);
 const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
 /** So many steps make one world; then another begins. */
 const LIFE = 250;
