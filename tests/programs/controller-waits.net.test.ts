@@ -11,8 +11,8 @@ const services = { group: "", resource: "services" };
 const patience = { timeout: 30_000, interval: 20 };
 
 let cluster: Cluster;
-/** Each run takes ports of its own. */
-let ports = 40_000 + (process.pid % 20_000);
+/** Each run takes ports of its own, below those that the kernel gives to whoever connects (ip_local_port_range). */
+let ports = 20_000 + (process.pid % 10_000);
 
 beforeEach(async () => {
   cluster = await Cluster.start();

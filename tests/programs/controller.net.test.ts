@@ -6,8 +6,8 @@ import { metricsOf, probe } from "./scrape.ts";
 const patience = { timeout: 10_000, interval: 20 };
 
 let cluster: Cluster;
-/** Each run takes ports of its own. */
-let ports = 20_000 + (process.pid % 20_000);
+/** Each run takes ports of its own, below those that the kernel gives to whoever connects (ip_local_port_range). */
+let ports = 20_000 + (process.pid % 10_000);
 
 beforeEach(async () => {
   cluster = await Cluster.start();
