@@ -35,9 +35,9 @@ test("from objects to the router's table, and back", async () => {
   let running = speaker();
   await cluster.pool("bgp-pool", "10.100.0.0/24");
   const peer = { myASN: 64513, peerASN: 64512, peerAddress: "10.0.0.1", bfdProfile: "fast" };
-  // Fast enough, and no end of the session when this machine lets a daemon wait for some seconds.
-  const fast = { receiveInterval: 3_000, transmitInterval: 300, detectMultiplier: 50 };
-  await cluster.create("bfdprofiles", metallb("BFDProfile", "fast", fast));
+  // No end of the session when this machine lets a daemon wait for some seconds.
+  const calm = { receiveInterval: 3_000, transmitInterval: 1_000, detectMultiplier: 10 };
+  await cluster.create("bfdprofiles", metallb("BFDProfile", "fast", calm));
   await cluster.create("bgppeers", metallb("BGPPeer", "upstream", peer, "v1beta2"));
   const policy = { ipAddressPools: ["bgp-pool"], communities: ["64512:100"] };
   await cluster.create("bgpadvertisements", metallb("BGPAdvertisement", "adv", policy));

@@ -368,7 +368,7 @@ const profile = (name: string, over: Partial<BfdParameters> = {}): BfdParameters
 });
 
 /** No session ends by it for as long as a busy machine may let one of its programs wait. */
-const calm: Partial<BfdParameters> = { receiveInterval: 10_000, transmitInterval: 300, detectMultiplier: 50 };
+const calm: Partial<BfdParameters> = { receiveInterval: 3_000, transmitInterval: 1_000, detectMultiplier: 10 };
 
 /** The guide's peer, quick to connect again. */
 const guidePeer = (over: Partial<Peer> = {}): Peer =>

@@ -22,7 +22,8 @@ const calm = {
   ref: { apiVersion: "metallb.io/v1beta1", kind: "BFDProfile", name: "calm" },
   // Not to end the session when this machine lets a daemon wait for some seconds.
   receiveInterval: 3_000,
-  detectMultiplier: 50,
+  transmitInterval: 1_000,
+  detectMultiplier: 10,
 };
 const offered = (neighbor: string, over: Partial<Peer> = {}): RouterPeer => ({
   peer: peerOf(neighbor, { connectTimeSeconds: 1, ...over }),
