@@ -2,7 +2,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type LabProcess, startProcess } from "../processes.ts";
+import { kill, type LabProcess, startProcess } from "../processes.ts";
 
 /** A router of the network outside the cluster: real FRR in a namespace of its own. */
 export interface Router {
@@ -60,7 +60,10 @@ export async function startRouter(options: {
       await vtysh(...["configure terminal", ...lines].flatMap((line) => ["-c", line]));
     },
     crash: async (name) => {
-      await daemons.get(name)?.stop(0);
+      const running = daemons.get(name);
+      // Not SIGTERM first: who is fast enough says goodbye, which ends what a graceful restart would keep.
+      if (running !== undefined) kill(running.pid);
+      await running?.ended;
       for (const daemon of DAEMONS) if (daemon[0] === name) await start(daemon);
     },
     stop,

@@ -20,7 +20,7 @@ test("the guide holds with FRR 10.3 in the pods", async () => {
   const steps = parseWalkthrough(readFileSync("docs/guide.md", "utf8"));
   await runWalkthrough({ steps, folder, env: lab.env, tell: () => {}, signal: new AbortController().signal });
   // The guide ends with a fresh installation.
-  await lab.run("kubectl", "rollout", "status", "-n", "metallb-system", "daemonset/metallb-speaker", "--timeout=60s");
+  await lab.run("kubectl", "rollout", "status", "-n", "metallb-system", "daemonset/metallb-speaker", "--timeout=180s");
   const inside = [
     "-n",
     "metallb-system",
@@ -33,4 +33,4 @@ test("the guide holds with FRR 10.3 in the pods", async () => {
     "show version",
   ];
   expect(await lab.run("kubectl", "exec", ...inside)).toMatch(/^FRRouting 10\.3 /);
-}, 240_000);
+}, 600_000);

@@ -6,9 +6,11 @@ import { eventually } from "../../src/backends/frr/testing/namespaces.ts";
 import { Rig } from "../../src/backends/frr/testing/rig.ts";
 import type { Peer } from "../../src/config/config.ts";
 import { plan } from "../../src/frr/plan.ts";
+import { readBfd } from "../../src/frr/show.ts";
 import { addressOf, asnOf, desiredOf, pathOf, peerOf, routerOf } from "../../src/frr/testing/desired.ts";
 
-const patience = AbortSignal.timeout(300_000);
+/** Each test has its own limit; all of them together have none. */
+const patience = new AbortController().signal;
 const service = "192.0.2.1/32";
 const service6 = "2001:db8::1/128";
 const external = { kind: "dynamic", mode: "external" } as const;
@@ -16,6 +18,9 @@ const internal = { kind: "dynamic", mode: "internal" } as const;
 
 /** An unnumbered end that missed the other's router advertisement waits for the next one, and these are ten seconds apart. */
 const upWithinMs = 45_000;
+
+/** On a busy machine three packets of 50 ms are lost now and then, and the session begins anew. */
+const watchedWithinMs = 60_000;
 
 /** A peer as the router at the other end has to be set up for it, and what the router then holds. */
 interface Case {
@@ -225,6 +230,7 @@ describe.each(generations)("FRR $release", (generation) => {
   // How soon is a measurement of an idle machine (here 930 to 950 and 180 to 200 ms); that it is BFD and not the hold time, a test.
   test.each([300, 50])(
     "silent loss, BFD %i ms × 3: the route goes by detection, not by the hold time",
+    { timeout: 300_000 },
     async (interval) => {
       const timers = { receiveInterval: interval, transmitInterval: interval, detectMultiplier: 3 };
       const lines = Object.entries({ "receive-interval": interval, "transmit-interval": interval });
@@ -236,10 +242,16 @@ describe.each(generations)("FRR $release", (generation) => {
       await backend.apply({ ...desired, bfdProfiles: [{ name: "quick", ref, ...timers }] }, patience);
       const times: number[] = [];
       for (let round = 0; round < 5; round++) {
-        await eventually("BFD watches the session", async () => {
-          const [session] = (await backend.observe(patience)).sessions;
-          return session?.bfd === "up" && session.state === "Established" && (await rig.routes()).length === 1;
-        });
+        await eventually(
+          "BFD watches the session",
+          async () => {
+            const [session] = (await backend.observe(patience)).sessions;
+            const isUp = session?.bfd === "up" && session.state === "Established" && (await rig.routes()).length === 1;
+            // The router's bfdd tells only of the end of what was up on its side too, which is a little later.
+            return isUp && readBfd(await rig.vty("router", "bfdd", "show bfd peers json"))[0]?.status === "up";
+          },
+          watchedWithinMs,
+        );
         cut(rig);
         times.push(await eventually("the route is gone", async () => (await rig.routes()).length === 0));
         rig.exec("node", "nft", "delete", "table", "inet", "cut");

@@ -6,8 +6,9 @@ import { type Outcome, runGuest } from "./virtual-machine.ts";
 let outcomes: ReadonlyMap<string, Outcome>;
 
 beforeAll(async () => {
-  outcomes = await runGuest(150_000);
-});
+  // A minute on an idle machine; an emulated processor gets what others leave.
+  outcomes = await runGuest(540_000);
+}, 600_000);
 
 test.each(Object.keys(cases))("%s", (name) => {
   const { passed, words } = outcomes.get(name) ?? { passed: false, words: "the virtual machine did not come to this" };

@@ -19,7 +19,7 @@ test("BFD is up on both ends, and a wire that falls silent takes the routes away
   };
   await announcing.apply(watched);
   await eventually("both sides say that BFD is up", async () => {
-    const { sessions } = await announcing.backend.observe(AbortSignal.timeout(10_000));
+    const { sessions } = await announcing.backend.observe(AbortSignal.timeout(60_000));
     const shown = await bird.ask("show bfd sessions");
     return sessions.every(({ bfd }) => bfd === "up") && shown.split(" Up ").length === 3;
   });

@@ -54,6 +54,10 @@ export class Bird implements OtherRouter {
     await this.ask("configure");
   }
 
+  isNoting(): boolean {
+    return true;
+  }
+
   lost(): string[] {
     return readFileSync(this.#at("log"), "utf8")
       .split("\n")

@@ -25,6 +25,8 @@ export interface OtherRouter {
   setPassword(password: string): Promise<void>;
   /** What it took out of its table since it started, in words of its own. */
   lost(): string[];
+  /** Whether what it takes out from now on will be told; asked when the table is full. */
+  isNoting(): boolean;
 }
 
 export type SessionName = "external" | "internal";
@@ -94,6 +96,7 @@ export function otherRouterCases(prefix: string, start: (network: Network) => Pr
     world = { network, node, announcing, snapshot, router };
     await announcing.apply(snapshot);
     for (const session of sessionNames) await isWhole(session);
+    await eventually("the router notes what it loses", () => router.isNoting());
   });
   afterAll(async () => {
     await held.disposeAsync();

@@ -25,7 +25,16 @@ export class Gobgp implements OtherRouter {
       ),
     );
     for (const family of ["ipv4", "ipv6"]) {
-      network.start("router1", `monitor-${family}`, ["gobgp", "monitor", "global", "rib", "-a", family, "-j"]);
+      network.start("router1", `monitor-${family}`, [
+        "gobgp",
+        "monitor",
+        "global",
+        "rib",
+        "--current",
+        "-a",
+        family,
+        "-j",
+      ]);
     }
     return gobgp;
   }
@@ -73,8 +82,16 @@ export class Gobgp implements OtherRouter {
   }
 
   lost(): string[] {
-    const text = ["ipv4", "ipv6"].map((family) => readFileSync(join(this.#directory, `monitor-${family}.out`), "utf8"));
-    return text.flatMap((lines) => lines.split("\n").filter((line) => line.includes('"withdrawal":true')));
+    return this.#monitored().flatMap((lines) => lines.split("\n").filter((line) => line.includes('"withdrawal":true')));
+  }
+
+  isNoting(): boolean {
+    return this.#monitored().every((lines) => lines !== "");
+  }
+
+  /** What the programs have said that watch the tables: first what is there, then what changes. */
+  #monitored(): string[] {
+    return ["ipv4", "ipv6"].map((family) => readFileSync(join(this.#directory, `monitor-${family}.out`), "utf8"));
   }
 }
 

@@ -6,7 +6,7 @@ import { metallb, WiredNode } from "./wired-node.ts";
 
 /** An administrator's own lines for FRR, from a ConfigMap in the API server to the session with a real router. */
 
-const patience = { timeout: 20_000, interval: 20 };
+const patience = { timeout: 60_000, interval: 20 };
 
 let wired: WiredNode;
 let cluster: Cluster;

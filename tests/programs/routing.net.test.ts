@@ -41,6 +41,10 @@ beforeAll(async () => {
     await cluster.service(name);
     await cluster.slice(name, "n1");
   }
+  // So that the first session begins with all of them: what comes in its first moments is told twice.
+  await eventually("all have addresses", () =>
+    ["one", "two", "three"].every((name) => cluster.addresses(name).length === 1),
+  );
 });
 afterAll(async () => {
   await held.disposeAsync();
@@ -90,6 +94,7 @@ async function speaker(): Promise<Program> {
 
 test("what FRR refuses is said on the object, and disturbs nobody; it is unsaid when the object is corrected", async () => {
   running = await speaker();
+  await eventually("its session has told its whole table", () => recorder.ended(1));
   recorder.restart();
   const spec = { myASN: 64513, peerASN: 64999, localASN: 64999, peerAddress: "10.0.1.77" };
   const meta = { apiVersion: "metallb.io/v1beta2", kind: "BGPPeer", metadata: { name: "twin", namespace } };
@@ -118,6 +123,8 @@ test("what FRR refuses is said on the object, and disturbs nobody; it is unsaid 
   await cluster.plane.api.delete({ group: "metallb.io", resource: "bgppeers" }, namespace, "twin");
   await cluster.plane.api.delete({ group: "", resource: "services" }, "default", "four");
   await eventually("the router has what it had", async () => (await router.routes()).length === 3);
+  // A daemon answers before it writes its log.
+  await eventually("the router's log says so", () => recorder.told(neighbor).withdrawn.length > 0);
   expect(recorder.told(neighbor)).toEqual({ announced: ["10.100.0.3/32"], withdrawn: ["10.100.0.3/32"], downs: 0 });
   expect(cluster.events("ConfigurationError")).toMatchObject([{ count: 1 }]);
 });

@@ -13,6 +13,8 @@ export interface RouterNeighbor {
   readonly bgpState: string;
   readonly connectionsEstablished: number;
   readonly messageStats: { readonly updatesRecv: number };
+  readonly bgpTimerUpMsec?: number;
+  readonly gracefulRestartInfo?: { readonly endOfRibRecv?: { readonly ipv4Unicast?: boolean } };
 }
 
 /** Node n1 of a cluster, 10.0.0.11, with a real FRR of its own, and a real router, 10.0.0.1, across a wire. No containers. */
@@ -92,6 +94,15 @@ export class WiredNode implements AsyncDisposable {
   async neighbor(): Promise<RouterNeighbor | undefined> {
     const text = await this.router.vtysh("show bgp neighbors 10.0.0.11 json");
     return (JSON.parse(text) as Record<string, RouterNeighbor>)["10.0.0.11"];
+  }
+
+  /**
+   * Whether the session has told the router all that follows its start: the End-of-RIB (RFC 4724 §2) is an UPDATE too, and within
+   * its first second a session may tell its table a second time (FRR bgpd/bgp_route.c, bgp_announce_route).
+   */
+  async isQuiet(): Promise<boolean> {
+    const { bgpTimerUpMsec = 0, gracefulRestartInfo } = (await this.neighbor()) ?? {};
+    return bgpTimerUpMsec >= 2_000 && gracefulRestartInfo?.endOfRibRecv?.ipv4Unicast === true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

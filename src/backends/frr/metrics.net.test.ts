@@ -13,24 +13,29 @@ import { Rig } from "./testing/rig.ts";
 
 /** Metrics and statuses of peers that break exporters: unnumbered, never connected, without a VRF, removed. */
 
-const patience = AbortSignal.timeout(600_000);
+/** Each test has its own limit; all of them together have none. */
+const patience = new AbortController().signal;
 /** An unnumbered end that missed the other's router advertisement waits for the next one, and these are ten seconds apart. */
 const upWithinMs = 40_000;
 
 const external = { kind: "dynamic", mode: "external" } as const;
-const fast = {
-  name: "fast",
-  ref: { apiVersion: "metallb.io/v1beta1", kind: "BFDProfile", name: "fast" },
+const calm = {
+  name: "calm",
+  ref: { apiVersion: "metallb.io/v1beta1", kind: "BFDProfile", name: "calm" },
+  // Not to end the session when this machine lets a daemon wait for some seconds.
+  receiveInterval: 3_000,
+  transmitInterval: 1_000,
+  detectMultiplier: 10,
 };
 const offered = (neighbor: string, over: Partial<Peer> = {}): RouterPeer => ({
   peer: peerOf(neighbor, { connectTimeSeconds: 1, ...over }),
   paths: [pathOf("10.100.0.1/32"), pathOf("fd00:100::1/128")],
 });
-const lasting = [offered("10.0.0.1", { bfdProfile: "fast" }), offered("eth0", { remote: external })];
-const odd = [offered("10.0.0.99", { peerPort: 1790, bfdProfile: "fast" })];
+const lasting = [offered("10.0.0.1", { bfdProfile: "calm" }), offered("eth0", { remote: external })];
+const odd = [offered("10.0.0.99", { peerPort: 1790, bfdProfile: "calm" })];
 const red = ["10.7.0.1", "eth7"].map((neighbor) => offered(neighbor, { vrf: "red", remote: external }));
-const everything = desiredOf([routerOf([...lasting, ...odd]), routerOf(red, { vrf: "red" })], { bfdProfiles: [fast] });
-const remaining = desiredOf([routerOf(lasting)], { bfdProfiles: [fast] });
+const everything = desiredOf([routerOf([...lasting, ...odd]), routerOf(red, { vrf: "red" })], { bfdProfiles: [calm] });
+const remaining = desiredOf([routerOf(lasting)], { bfdProfiles: [calm] });
 
 describe.each(generations)("FRR $release", (generation) => {
   let rig: Rig;
@@ -72,7 +77,7 @@ describe.each(generations)("FRR $release", (generation) => {
   const session = async (neighbor: string) =>
     (await backend.observe(patience)).sessions.find((one) => one.neighbor === neighbor);
 
-  test("every peer has its row under its configured name, whatever became of it", { timeout: 120_000 }, async () => {
+  test("every peer has its row under its configured name, whatever became of it", { timeout: 180_000 }, async () => {
     await backend.apply(everything, patience);
     for (const neighbor of ["10.0.0.1", "eth0"]) {
       await eventually(
@@ -111,7 +116,7 @@ describe.each(generations)("FRR $release", (generation) => {
     });
     const up = await session("10.0.0.1");
     expect(up?.up).toMatchObject({ sentCounts: { ipv4: 1 }, families: ["ipv4"] });
-    expect(Math.abs(Date.now() - (up?.sinceMs ?? 0))).toBeLessThan(120_000);
+    expect(Math.abs(Date.now() - (up?.sinceMs ?? 0))).toBeLessThan(600_000);
     for (const neighbor of ["10.7.0.1", "eth7"]) {
       const missing = await session(neighbor);
       expect(missing).toMatchObject({ vrf: "red", downReason: 'this node has no VRF "red"' });
@@ -120,19 +125,25 @@ describe.each(generations)("FRR $release", (generation) => {
     expect(await session("10.0.0.99")).not.toHaveProperty("up");
   });
 
-  test("a peer that is tried in vain has been down since one and the same time", { timeout: 60_000 }, async () => {
+  test("a peer that is tried in vain has been down since one and the same time", { timeout: 120_000 }, async () => {
     // Nobody listens there, so each try is refused at once.
-    const refusing = offered("10.0.0.1", { peerPort: 1790, bfdProfile: "fast" });
-    await backend.apply(desiredOf([routerOf([refusing])], { bfdProfiles: [fast] }), patience);
+    const refusing = offered("10.0.0.1", { peerPort: 1790, bfdProfile: "calm" });
+    await backend.apply(desiredOf([routerOf([refusing])], { bfdProfiles: [calm] }), patience);
     await eventually("it is down", async () => (await session("10.0.0.1"))?.state !== "Established");
     const first = (await session("10.0.0.1"))?.sinceMs;
     const states = new Set<string | undefined>();
-    await eventually("it was tried again", async () => states.add((await session("10.0.0.1"))?.state).size > 1, 30_000);
+    await eventually("it was tried again", async () => states.add((await session("10.0.0.1"))?.state).size > 1, 60_000);
     for (const until = performance.now() + 4_000; performance.now() < until; ) {
       const now = (await session("10.0.0.1"))?.sinceMs;
       if (first === undefined || now === undefined) expect(now).toBe(first);
       else expect(Math.abs(now - first)).toBeLessThanOrEqual(2_000);
     }
+    // A bfdd that takes its time over its answer is no other time.
+    const bfdd = rig.pid("node", "bfdd");
+    process.kill(bfdd, "SIGSTOP");
+    const late = session("10.0.0.1");
+    setTimeout(() => process.kill(bfdd, "SIGCONT"), 4_000);
+    expect(Math.abs(((await late)?.sinceMs ?? 0) - (first ?? 0))).toBeLessThanOrEqual(2_000);
   });
 
   test("a peer that is removed has no row in any family", async () => {
@@ -157,8 +168,8 @@ describe.each(generations)("FRR $release", (generation) => {
       (line) => `neighbor eth1 ${line}`,
     );
     await rig.vty("router", "bgpd", "configure terminal", "router bgp 64512", ...lines, "neighbor eth0 bfd", "end");
-    const peers = ["eth0", "eth1"].map((device) => offered(device, { remote: external, bfdProfile: "fast" }));
-    await backend.apply(desiredOf([routerOf(peers)], { bfdProfiles: [fast] }), patience);
+    const peers = ["eth0", "eth1"].map((device) => offered(device, { remote: external, bfdProfile: "calm" }));
+    await backend.apply(desiredOf([routerOf(peers)], { bfdProfiles: [calm] }), patience);
     await eventually(
       "both are up",
       async () => (await backend.readCounters(patience)).bfd.filter(({ up }) => up).length === 2,
@@ -175,6 +186,7 @@ describe.each(generations)("FRR $release", (generation) => {
   test("nothing at all is an empty family, not a failure", async () => {
     await backend.apply(desiredOf([]), patience);
     expect(await scraped("metallb_bgp_session_up")).toEqual({});
-    expect(await scraped("metallb_bfd_session_up")).toEqual({});
+    // Bfdd hears from bgpd by way of zebra.
+    await eventually("BFD has none", async () => Object.keys(await scraped("metallb_bfd_session_up")).length === 0);
   });
 });

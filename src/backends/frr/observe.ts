@@ -18,6 +18,8 @@ export async function observeSessions(
   signal: AbortSignal,
 ): Promise<BgpObserved> {
   const neighbors = readNeighbors((await bgpd.show("show bgp vrf all neighbors json", signal)) || "{}");
+  // What follows may take its time: bgpd counted up to here.
+  const askedAt = Date.now();
   const sent = await adjRibOut.read(signal);
   const bfd = await askBfd(bfdd, "show bfd peers json", signal);
   return {
@@ -31,7 +33,7 @@ export async function observeSessions(
         ...(watched === undefined ? {} : { bfd: watched.status }),
         sent: sent.get(`${vrf} ${neighbor}`) ?? nothing,
         ...(upSince !== undefined && { sinceMs: upSince * 1000 }),
-        ...(downForMs !== undefined && { sinceMs: Date.now() - downForMs }),
+        ...(downForMs !== undefined && { sinceMs: askedAt - downForMs }),
         ...(up && { up }),
       };
     }),

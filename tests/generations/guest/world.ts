@@ -76,7 +76,8 @@ function frrUser(): number[] {
   return [Number(line?.[1]), Number(line?.[2])];
 }
 
-const patience = AbortSignal.timeout(300_000);
+/** Each wait has its own limit; all of them together have the machine's. */
+const patience = new AbortController().signal;
 const open = new Map<string, Promise<VtySession>>();
 
 /** Runs commands one after another; the last one's output. */
@@ -133,5 +134,5 @@ export async function dropsOf({ node }: Session): Promise<number> {
 }
 
 /** As elsewhere, with the patience that an emulated machine asks for. */
-export const eventually = (what: string, holds: () => boolean | Promise<boolean>, limitMs = 40_000): Promise<number> =>
+export const eventually = (what: string, holds: () => boolean | Promise<boolean>, limitMs = 90_000): Promise<number> =>
   within(what, holds, limitMs);

@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { emptyTree, type Tree } from "../../../frr/tree.ts";
@@ -17,7 +27,8 @@ import { eventually, ip } from "./namespaces.ts";
 
 type End = "node" | "router";
 
-const patience = AbortSignal.timeout(600_000);
+/** Each test has its own limit; all of them together have none. */
+const patience = new AbortController().signal;
 
 /**
  * Two namespaces on one veth: our FRR, which listens on nothing (10.0.0.2, fd00::2), and a router (10.0.0.1, fd00::1), which is
@@ -108,9 +119,15 @@ export class Rig implements AsyncDisposable {
       );
   }
 
-  /** Like a crash: the daemon says no goodbye. */
-  kill(end: End, daemon: DaemonProgram): void {
-    process.kill(Number(readFileSync(this.#pidFile(end, daemon), "utf8")), "SIGKILL");
+  /** Like a crash: the daemon says no goodbye. Resolves when it is gone: until then another finds its pid file locked. */
+  async kill(end: End, daemon: DaemonProgram): Promise<void> {
+    const pid = this.pid(end, daemon);
+    process.kill(pid, "SIGKILL");
+    await eventually(`${daemon} is gone`, () => hasEnded(pid));
+  }
+
+  pid(end: End, daemon: DaemonProgram): number {
+    return Number(readFileSync(this.#pidFile(end, daemon), "utf8"));
   }
 
   #pidFile = (end: End, daemon: DaemonProgram): string => join(this.socketDir(end), `${daemon}.pid`);
@@ -174,6 +191,15 @@ export class Rig implements AsyncDisposable {
     };
   }
 
+  /** Whether a session with one of our addresses has told the router its whole table: the End-of-RIB (RFC 4724 §2) is an UPDATE too. */
+  async toldAll(address: string): Promise<boolean> {
+    const shown = (await this.json("router", "bgpd", `show bgp neighbors ${address} json`))[address];
+    const { gracefulRestartInfo } = shown as {
+      readonly gracefulRestartInfo?: { readonly endOfRibRecv?: { readonly ipv4Unicast?: boolean } };
+    };
+    return gracefulRestartInfo?.endOfRibRecv?.ipv4Unicast === true;
+  }
+
   /** Lines of the router's log from `from` (a former length) on. */
   routerLog(from = 0): string {
     return readFileSync(join(this.socketDir("router"), "bgpd.log"), "utf8").slice(from);
@@ -219,7 +245,7 @@ export class Rig implements AsyncDisposable {
       for (const daemon of this.#generations[end].daemons.toReversed()) {
         if (existsSync(this.#pidFile(end, daemon))) {
           try {
-            this.kill(end, daemon);
+            await this.kill(end, daemon);
           } catch {
             // It ended before.
           }
@@ -228,6 +254,16 @@ export class Rig implements AsyncDisposable {
       spawnSync("ip", ["netns", "delete", this.#names[end]]);
     }
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** Nobody may ask after the end of a daemon, which then stays as a zombie; its files are closed when its last thread is gone. */
+function hasEnded(pid: number): boolean {
+  try {
+    const isZombie = readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+    return isZombie && readdirSync(`/proc/${pid}/task`).length === 1;
+  } catch {
+    return true;
   }
 }
 
