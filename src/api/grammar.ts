@@ -77,14 +77,19 @@ export const vrfGrammar: Grammar<string> = {
   },
 };
 
-/** FRR bgpd/bgpd.h, PEER_PASSWORD_MAXLEN; RFC 2385. */
+/**
+ * FRR bgpd/bgpd.h, PEER_PASSWORD_MAXLEN; RFC 2385.
+ *
+ * The line break that `echo` and a YAML block leave at the end is no part of it: in MetalLB's file it ends the line a second time, which
+ * FRR doesn't notice.
+ */
 export const passwordGrammar: Grammar<string> = {
   accepts: "1 to 80 printable ASCII characters without blanks",
   secret: true,
   parse: (text) => {
-    if (/^[\x21-\x7e]{1,80}$/.test(text)) return ok(text);
-    if (/^[\x21-\x7e]{1,80}\r?\n$/.test(text)) return err("ends with a line break");
-    return err(text.length > 80 ? "is too long" : "holds a blank, a control character or one outside ASCII");
+    const password = text.replace(/[ \t\r\n]+$/, "");
+    if (/^[\x21-\x7e]{1,80}$/.test(password)) return ok(password);
+    return err(password.length > 80 ? "is too long" : "holds a blank, a control character or one outside ASCII");
   },
 };
 
