@@ -284,14 +284,17 @@ describe("warned about", () => {
     [
       "an alias that nobody gives yet",
       bgpAdvertisement("a", { communities: ["blackhole"] }),
-      { pools: [pool("p", { addresses: ["10.0.0.0/28"] })] },
+      { pools: [pool("p", { addresses: ["10.0.0.0/28"] })], peers: [peer("p")] },
       ['spec.communities[0] "blackhole" is neither a community nor a name that a Community gives'],
     ],
     [
-      "every pool, before there is one",
+      "every pool and every peer, before there is one",
       bgpAdvertisement("a", {}),
       {},
-      ["spec selects every IPAddressPool, and there is none"],
+      [
+        "spec selects every IPAddressPool, and there is none",
+        "spec is for every BGPPeer, and there is none, so nothing is announced",
+      ],
     ],
     [
       "layer 2 for pools and nodes that don't exist",

@@ -150,6 +150,9 @@ function resolveCommunity(
 }
 
 function peerWarnings(names: readonly string[], known: ReadonlySet<string>): readonly FieldProblem[] {
+  if (names.length === 0 && known.size === 0) {
+    return [warning("spec", "MatchesNothing", "is for every BGPPeer, and there is none, so nothing is announced")];
+  }
   const unknown = unknownNames("spec.peers", names, known, "a BGPPeer");
   if (unknown.length === 0 || unknown.length < names.length) return unknown;
   return [...unknown, warning("spec.peers", "MatchesNothing", "select no BGPPeer, so nothing is announced")];

@@ -437,6 +437,7 @@ describe("advertisements", () => {
   test("an aggregate that a pool can't fill costs that pool only", () => {
     const result = speaker({
       pools: [...pools, pool("small", { addresses: ["10.1.0.0/28"] })],
+      peers: [peer("p")],
       bgpAdvertisements: [bgpAdvertisement("a", { aggregationLength: 24 })],
     });
     expect(fields(result)).toEqual(["a spec.aggregationLength OutOfRange"]);
@@ -502,6 +503,7 @@ describe("communities and BFD profiles", () => {
     const communities = [community("c", { good: "1:1", bad: "1:2:3", worse: "70000:1" })];
     const result = speaker({
       pools,
+      peers: [peer("p")],
       communities,
       bgpAdvertisements: [bgpAdvertisement("a", { communities: ["good"] })],
     });
@@ -516,6 +518,7 @@ describe("communities and BFD profiles", () => {
     ];
     const result = speaker({
       pools,
+      peers: [peer("p")],
       communities,
       bgpAdvertisements: [bgpAdvertisement("adv", { communities: ["x"] })],
     });
