@@ -57,12 +57,13 @@ export const connectTimeGrammar: Grammar<number> = {
  *
  * Differs: MetalLB writes any text into FRR's configuration. Linux refuses blanks and slashes itself
  * (net/core/dev.c, dev_valid_name); `!`, `?` and quotes have a meaning for FRR's command line, and FRR takes a name
- * that looks like an address for one.
+ * that looks like an address for one. No device is called `all` (net/ipv4/devinet.c, sysctl_dev_name_is_allowed); for FRR that is every
+ * VRF, and its answers to questions about one would be about none.
  */
 export const linuxNameGrammar: Grammar<string> = {
   accepts: "a Linux interface name: 1 to 15 characters without blanks, slashes, quotes, ! or ?, such as eth0",
   parse: (text) =>
-    /^[\x21-\x7e]{1,15}$/.test(text) && !/[/!?"'`]/.test(text) && !/^\.\.?$/.test(text) && !parseAddress(text)
+    /^[\x21-\x7e]{1,15}$/.test(text) && !/[/!?"'`]/.test(text) && !/^(\.\.?|all)$/.test(text) && !parseAddress(text)
       ? ok(text)
       : err("can't be the name of a Linux interface"),
 };

@@ -509,6 +509,14 @@ export const peerCases: readonly ObjectCase[] = [
   ),
   peerCase("a VRF", { vrf: "red" }, { means: { vrf: "red" } }),
   peerCase(
+    "the VRF called all, which is FRR's word for every VRF",
+    { vrf: "all" },
+    {
+      refused: 'spec.vrf "all" can\'t be the name of a VRF',
+      differs: "MetalLB writes any text into FRR's configuration",
+    },
+  ),
+  peerCase(
     "the VRF called default is none",
     { vrf: "default" },
     { means: { vrf: "" }, differs: "MetalLB makes a VRF of it that FRR has already" },
