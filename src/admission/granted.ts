@@ -3,6 +3,7 @@ import { apiVersionOf } from "../api/kind.ts";
 import { bfdProfile, type BfdProfile } from "../api/kinds/bfd-profile.ts";
 import { community, type Community } from "../api/kinds/community.ts";
 import { basicAuthType, passwordKey } from "../api/names.ts";
+import type { KubeObject } from "../api/object.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import { aliasesOf } from "../config/communities.ts";
 import { passwordFrom } from "../config/password.ts";
@@ -16,8 +17,10 @@ import { settleBfdProfiles } from "../config/bfd-profiles.ts";
  * What is refused in this world is refused whatever is created later; so the order in which objects are created can't
  * matter. MetalLB blanks such fields before it validates (internal/k8s/webhooks/webhookv1beta2/bgppeer_webhook.go).
  */
-export function granted(snapshot: Snapshot): Snapshot {
-  const profiles = missingProfiles(snapshot);
+export function granted(snapshot: Snapshot, judged?: KubeObject): Snapshot {
+  // What is judged stands for itself.
+  const isJudged = (name: string) => judged?.kind === bfdProfile.kind && judged.metadata.name === name;
+  const profiles = missingProfiles(snapshot).filter((name) => !isJudged(name));
   const secrets = missingSecrets(snapshot);
   const aliases = missingAliases(snapshot);
   if (profiles.length + secrets.length + aliases.length === 0) return snapshot;

@@ -132,6 +132,24 @@ describe("refused", () => {
     expect(refusals).toEqual([expect.stringContaining("IPAddressPool old: spec.addresses[0]")]);
   });
 
+  test("a wrong BFDProfile that a peer names already", () => {
+    const wrong = bfdProfile("a".repeat(64));
+    const parts = { peers: [peer("p", { bfdProfile: wrong.metadata.name })], nodes: racks };
+    expect(create(wrong, parts).refusals).toEqual([
+      expect.stringContaining("metadata.name can't name a profile in FRR"),
+    ]);
+  });
+
+  test("a peer that is edited so that it comes to another's nodes, too", () => {
+    const old = peer("p", { ...selecting("a"), myASN: 64513 });
+    const others = [peer("q", { peerAddress: "10.0.0.2", myASN: 64999 })];
+    const wider = peer("p", { myASN: 64513 });
+    // On rack a the older p has put q out of force, which has no say there.
+    const aged = { ...old, metadata: { ...old.metadata, creationTimestamp: "2026-01-01T00:00:00Z" } };
+    const { refusals } = update(aged, wider, { peers: [aged, ...others], nodes: racks });
+    expect(refusals).toEqual([expect.stringContaining("spec.myASN is 64513 but 64999 in peer q")]);
+  });
+
   test("what is created outside MetalLB's namespace", () => {
     const { refusals } = create(pool("p", { addresses: ["nonsense"] }, { namespace: "default" }));
     expect(refusals).toEqual(["IPAddressPool p: resource must be created in metallb-system namespace"]);
@@ -266,14 +284,17 @@ describe("warned about", () => {
     [
       "an alias that nobody gives yet",
       bgpAdvertisement("a", { communities: ["blackhole"] }),
-      { pools: [pool("p", { addresses: ["10.0.0.0/28"] })] },
+      { pools: [pool("p", { addresses: ["10.0.0.0/28"] })], peers: [peer("p")] },
       ['spec.communities[0] "blackhole" is neither a community nor a name that a Community gives'],
     ],
     [
-      "every pool, before there is one",
+      "every pool and every peer, before there is one",
       bgpAdvertisement("a", {}),
       {},
-      ["spec selects every IPAddressPool, and there is none"],
+      [
+        "spec selects every IPAddressPool, and there is none",
+        "spec is for every BGPPeer, and there is none, so nothing is announced",
+      ],
     ],
     [
       "layer 2 for pools and nodes that don't exist",

@@ -2,7 +2,8 @@ import { type KubeObject, type ObjectRef, refOf } from "../api/object.ts";
 import type { Problem } from "../api/problem.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import type { Config, Pool } from "../config/config.ts";
-import { parseConfig } from "../config/parse.ts";
+import { aliasesOf } from "../config/communities.ts";
+import { parseConfig, secretsByName } from "../config/parse.ts";
 import { entriesInForce } from "./aliases.ts";
 import { settlePools } from "../config/pools.ts";
 import type { Settled } from "../config/settle.ts";
@@ -80,10 +81,10 @@ function judgeContent(object: KubeObject, old: KubeObject | undefined, snapshot:
   if (part === undefined || object.metadata.deletionTimestamp !== undefined) return nothing;
   const before = replaced(snapshot, part, object.metadata.name, old);
   const after = withNewcomer(before, part, object);
-  const views = viewsOf(after, { part, object });
+  const views = viewsOf({ part, object, before, after });
   const isOwn = isAbout(object);
   const sameSpec = old !== undefined && deepEqual(specOf(old), specOf(object));
-  const [wholeBefore, wholeAfter] = [granted(before), granted(after)];
+  const [wholeBefore, wholeAfter] = [granted(before), granted(after, object)];
   const pools = part === "pools" ? undefined : settlePools(before.pools, undefined, []);
   const inPrinciple = look({ before: wholeBefore, after: wholeAfter, views, pools }, object);
   const refusals = refusalsIn(inPrinciple, isOwn, sameSpec);
@@ -134,14 +135,22 @@ interface Worlds {
 
 /** What is wrong before and after. What is in force before is there first, but for the object that is judged. */
 function look({ before, after, views, pools }: Worlds, judged: KubeObject): Sight {
+  const [sharedBefore, sharedAfter] = [shared(before), shared(after)];
   const sights = views.map(({ node, narrow }) => {
-    const then = parseConfig(narrow(before), { node, ...(pools && { pools }) });
+    const then = parseConfig(narrow(before), { node, ...sharedBefore, ...(pools && { pools }) });
     const lastGood = withoutValueOf(judged, then.config);
-    const now = parseConfig(narrow(after), { node, lastGood, ...(pools && { pools }) });
+    const now = parseConfig(narrow(after), { node, lastGood, ...sharedAfter, ...(pools && { pools }) });
     return { before: then.problems, after: now.problems };
   });
   return { before: each(sights.flatMap((one) => one.before)), after: each(sights.flatMap((one) => one.after)) };
 }
+
+/** What is the same for all nodes. */
+const shared = ({ communities, peers, secrets }: Snapshot) => ({
+  aliases: aliasesOf(communities),
+  peerNames: new Set(peers.map(({ metadata }) => metadata.name)),
+  secrets: secretsByName(secrets),
+});
 
 const each = (problems: readonly Problem[]): readonly Problem[] => [
   ...new Map(problems.map((problem) => [keyOf(problem), problem])).values(),

@@ -10,8 +10,11 @@ test.each([
   ["0s", 0],
   [".5s", 500],
   ["1µs", 0.001],
+  ["1.1h", 3_960_000],
+  ["+90s", 90_000],
 ])("%s is %d ms", (text, ms) => expect(parseDuration(text)).toBe(ms));
 
-test.each(["", "90", "-1s", "s", "1d", "1s ", " 1s", "1s\n", "1,5s", "1e3s"])("%j is no duration", (text) =>
-  expect(parseDuration(text)).toBeUndefined(),
+test.each(["", "90", "-1s", "+", "+-1s", "s", "1d", "1s ", " 1s", "1s\n", "1,5s", "1e3s"])(
+  "%j is no duration",
+  (text) => expect(parseDuration(text)).toBeUndefined(),
 );

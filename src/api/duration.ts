@@ -19,11 +19,12 @@ const part = /([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
 export function parseDuration(text: string): number | undefined {
   if (text === "0") return 0;
   let ms = 0;
-  part.lastIndex = 0;
+  part.lastIndex = text.startsWith("+") ? 1 : 0;
   do {
     const match = part.exec(text);
     if (!match) return undefined;
     ms += Number(match[1]) * unitsInMs[match[2] as keyof typeof unitsInMs];
   } while (part.lastIndex < text.length);
-  return ms;
+  // 1.1h are 3,960,000 ms, which floating point misses: to the nanosecond, as in Go.
+  return Math.round(ms * 1e6) / 1e6;
 }

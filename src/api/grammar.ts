@@ -57,12 +57,13 @@ export const connectTimeGrammar: Grammar<number> = {
  *
  * Differs: MetalLB writes any text into FRR's configuration. Linux refuses blanks and slashes itself
  * (net/core/dev.c, dev_valid_name); `!`, `?` and quotes have a meaning for FRR's command line, and FRR takes a name
- * that looks like an address for one.
+ * that looks like an address for one. No device is called `all` (net/ipv4/devinet.c, sysctl_dev_name_is_allowed); for FRR that is every
+ * VRF, and its answers to questions about one would be about none.
  */
 export const linuxNameGrammar: Grammar<string> = {
   accepts: "a Linux interface name: 1 to 15 characters without blanks, slashes, quotes, ! or ?, such as eth0",
   parse: (text) =>
-    /^[\x21-\x7e]{1,15}$/.test(text) && !/[/!?"'`]/.test(text) && !/^\.\.?$/.test(text) && !parseAddress(text)
+    /^[\x21-\x7e]{1,15}$/.test(text) && !/[/!?"'`]/.test(text) && !/^(\.\.?|all)$/.test(text) && !parseAddress(text)
       ? ok(text)
       : err("can't be the name of a Linux interface"),
 };
@@ -78,16 +79,18 @@ export const vrfGrammar: Grammar<string> = {
 };
 
 /**
- * FRR bgpd/bgpd.h, PEER_PASSWORD_MAXLEN; RFC 2385. A line break at the end, as `echo` leaves one in a Secret, is not part of it: MetalLB
- * writes the text into a file, where the line ends there.
+ * FRR bgpd/bgpd.h, PEER_PASSWORD_MAXLEN; RFC 2385.
+ *
+ * The line break that `echo` and a YAML block leave at the end is no part of it: in MetalLB's file it ends the line a second time, which
+ * FRR doesn't notice.
  */
 export const passwordGrammar: Grammar<string> = {
   accepts: "1 to 80 printable ASCII characters without blanks",
   secret: true,
   parse: (text) => {
-    const line = text.replace(/\r?\n$/, "");
-    if (/^[\x21-\x7e]{1,80}$/.test(line)) return ok(line);
-    return err(line.length > 80 ? "is too long" : "holds a blank, a control character or one outside ASCII");
+    const password = text.replace(/[ \t\r\n]+$/, "");
+    if (/^[\x21-\x7e]{1,80}$/.test(password)) return ok(password);
+    return err(password.length > 80 ? "is too long" : "holds a blank, a control character or one outside ASCII");
   },
 };
 

@@ -38,6 +38,11 @@ test("what Go's omitempty leaves out is as good as absent: empty texts, AS 0, nu
   expect(readSpec(bgpPeer, wild(spec)).problems).toEqual([]);
 });
 
+test("null is as good as absent however deep, as in a file that leaves values empty", () => {
+  const selector = { matchLabels: null, matchExpressions: [{ key: "rack", operator: "Exists", values: null }] };
+  expect(readSpec(bgpPeer, wild({ ...peer("p").spec, nodeSelectors: [selector] })).problems).toEqual([]);
+});
+
 test("an object without a spec lacks what the spec must have", () => {
   const { spec, ...bare } = pool("p", { addresses: [] });
   expect(readSpec(ipAddressPool, bare).problems).toMatchObject([{ field: "spec.addresses", reason: "Required" }]);

@@ -146,7 +146,7 @@ function noteRepeated(items: readonly unknown[], path: string, found: Found): vo
   const seen = new Set<string>();
   const what = path.slice(path.lastIndexOf(".") + 1);
   for (const [i, item] of items.entries()) {
-    const key = typeof item === "string" ? item : canonicalSelector(item as LabelSelector);
+    const key = typeof item === "string" ? item : canonicalSelector(withoutNulls(item) as LabelSelector);
     const message = `${JSON.stringify(item)} is a duplicate definition of ${what}; remove one`;
     if (seen.has(key)) found.problems.push(refused(`${path}[${i}]`, "Duplicate", message));
     seen.add(key);
@@ -170,8 +170,13 @@ function readObject(shape: ShapeOf<"object">, value: Record<string, unknown>, pa
   return meaning;
 }
 
-const withoutNulls = (value: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
+/** A member that is null is as good as absent, however deep. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isRecord(value)) return value;
+  const present = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(present.map(([name, member]) => [name, withoutNulls(member)]));
+}
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,6 +1,6 @@
 import type { SpecOf } from "../api/kind.ts";
 import { type BgpAdvertisement, bgpAdvertisement } from "../api/kinds/bgp-advertisement.ts";
-import type { BgpPeer, IpAddressPool } from "../api/kinds/index.ts";
+import type { IpAddressPool } from "../api/kinds/index.ts";
 import { refOf } from "../api/object.ts";
 import type { FieldProblem, Problem } from "../api/problem.ts";
 import { isRefused, readSpec } from "../api/read.ts";
@@ -26,8 +26,8 @@ export interface PolicyReferences {
   /** Pools in force, and all that exist. */
   readonly pools: readonly Pool[];
   readonly poolObjects: readonly IpAddressPool[];
-  /** All that exist, on whatever node. */
-  readonly peerObjects: readonly BgpPeer[];
+  /** Of all BGPPeers that exist, on whatever node. */
+  readonly peerNames: ReadonlySet<string>;
   readonly aliases: ReadonlyMap<string, CommunityValue>;
 }
 
@@ -105,7 +105,7 @@ function candidateOf(object: BgpAdvertisement, references: PolicyReferences): Ca
     ...problems,
     ...communities.flatMap((community) => (community.ok ? [] : [community.error])),
     ...poolWarnings(spec, references.poolObjects),
-    ...peerWarnings(spec.peers, references.peerObjects),
+    ...peerWarnings(spec.peers, references.peerNames),
   ];
   const values = communities.flatMap((community) => (community.ok ? [community.value] : []));
   return { object, value: isRefused(found) ? undefined : policyOf(object, spec, values, references), problems: found };
@@ -116,16 +116,15 @@ function policyOf(
   object: BgpAdvertisement,
   spec: Spec,
   values: readonly CommunityValue[],
-  { node, pools, peerObjects }: PolicyReferences,
+  { node, pools, peerNames }: PolicyReferences,
 ): BgpPolicy {
   const { peers } = spec;
-  const known = new Set(peerObjects.map(({ metadata }) => metadata.name));
   return {
     ...omit(spec, resolvedPolicyFields),
     name: object.metadata.name,
     ref: refOf(object),
     pools: selectedPools(spec, pools),
-    peers: peers.length === 0 ? undefined : sortedText(peers.filter((name) => known.has(name))),
+    peers: peers.length === 0 ? undefined : sortedText(peers.filter((name) => peerNames.has(name))),
     nodes: [node],
     communities: distinct(values.flatMap((one) => (one.kind === "standard" ? [one.value] : []))),
     largeCommunities: distinct(values.flatMap((one) => (one.kind === "large" ? [one.value] : []))),
@@ -153,8 +152,10 @@ function resolveCommunity(
   return err(refused(`spec.communities[${i}]`, reason, `${JSON.stringify(text)} ${said}; ${accepted}`));
 }
 
-function peerWarnings(names: readonly string[], peers: readonly BgpPeer[]): readonly FieldProblem[] {
-  const known = new Set(peers.map(({ metadata }) => metadata.name));
+function peerWarnings(names: readonly string[], known: ReadonlySet<string>): readonly FieldProblem[] {
+  if (names.length === 0 && known.size === 0) {
+    return [warning("spec", "MatchesNothing", "is for every BGPPeer, and there is none, so nothing is announced")];
+  }
   const unknown = unknownNames("spec.peers", names, known, "a BGPPeer");
   if (unknown.length === 0 || unknown.length < names.length) return unknown;
   return [...unknown, warning("spec.peers", "MatchesNothing", "select no BGPPeer, so nothing is announced")];

@@ -5,6 +5,7 @@ import { refOf } from "../api/object.ts";
 import { readSpec } from "../api/read.ts";
 import { warning } from "../api/rules.ts";
 import type { L2Policy, Pool } from "./config.ts";
+import { NodeIndex } from "./node-index.ts";
 import { nodeWarnings, poolWarnings, selectedNodes, selectedPools } from "./selection.ts";
 import { type Candidate, openGround, settle, type Settled } from "./settle.ts";
 
@@ -20,12 +21,14 @@ export const settleL2Policies = (
   objects: readonly L2Advertisement[],
   references: References,
   lastGood: readonly L2Policy[],
-): Settled<L2Policy> =>
-  settle<L2Policy>(
-    objects.map((object) => candidateOf(object, references)),
+): Settled<L2Policy> => {
+  const index = new NodeIndex(references.nodes);
+  return settle<L2Policy>(
+    objects.map((object) => candidateOf(object, references, index)),
     lastGood,
     openGround,
   );
+};
 
 /** Differs: nothing is announced by layer 2 yet; the object is kept, and says so. */
 const notYet = warning(
@@ -34,7 +37,11 @@ const notYet = warning(
   "is accepted, but no node answers ARP or NDP yet: announce the addresses by a BGPAdvertisement",
 );
 
-function candidateOf(object: L2Advertisement, { nodes, pools, poolObjects }: References): Candidate<L2Policy> {
+function candidateOf(
+  object: L2Advertisement,
+  { nodes, pools, poolObjects }: References,
+  index: NodeIndex,
+): Candidate<L2Policy> {
   const { value: spec, problems } = readSpec(l2Advertisement, object);
   if (!spec) return { object, value: undefined, problems };
   const value = {
@@ -45,6 +52,6 @@ function candidateOf(object: L2Advertisement, { nodes, pools, poolObjects }: Ref
     interfaces: spec.interfaces,
     serviceSelectors: spec.serviceSelectors,
   };
-  const suspicious = [...poolWarnings(spec, poolObjects), ...nodeWarnings(spec.nodeSelectors, nodes), notYet];
+  const suspicious = [...poolWarnings(spec, poolObjects), ...nodeWarnings(spec.nodeSelectors, index), notYet];
   return { object, value, problems: [...problems, ...suspicious] };
 }

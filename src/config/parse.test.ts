@@ -445,6 +445,7 @@ describe("advertisements", () => {
   test("an aggregate that a pool can't fill costs that pool only", () => {
     const result = speaker({
       pools: [...pools, pool("small", { addresses: ["10.1.0.0/28"] })],
+      peers: [peer("p")],
       bgpAdvertisements: [bgpAdvertisement("a", { aggregationLength: 24 })],
     });
     expect(fields(result)).toEqual(["a spec.aggregationLength OutOfRange"]);
@@ -510,6 +511,7 @@ describe("communities and BFD profiles", () => {
     const communities = [community("c", { good: "1:1", bad: "1:2:3", worse: "70000:1" })];
     const result = speaker({
       pools,
+      peers: [peer("p")],
       communities,
       bgpAdvertisements: [bgpAdvertisement("a", { communities: ["good"] })],
     });
@@ -524,6 +526,7 @@ describe("communities and BFD profiles", () => {
     ];
     const result = speaker({
       pools,
+      peers: [peer("p")],
       communities,
       bgpAdvertisements: [bgpAdvertisement("adv", { communities: ["x"] })],
     });
@@ -608,8 +611,12 @@ describe("what was good stays", () => {
         bgpAdvertisement("hosts", { localPref: 100 }),
         bgpAdvertisement("nets", { localPref: 200, aggregationLength: 24 }),
       ];
-      const good = speaker({ pools: [pool("p", { addresses: ["10.0.0.0/24"] })], bgpAdvertisements: two }).config;
-      const result = speaker({ pools: dual, bgpAdvertisements: two }, good);
+      const good = speaker({
+        ...whole,
+        pools: [pool("p", { addresses: ["10.0.0.0/24"] })],
+        bgpAdvertisements: two,
+      }).config;
+      const result = speaker({ ...whole, bgpAdvertisements: two }, good);
       expect(result.config.bgpAdvertisements).toEqual(good.bgpAdvertisements);
       expect(fields(result)).toEqual(["nets spec.localPref Conflict"]);
     });

@@ -1,4 +1,4 @@
-import type { Node } from "../api/core.ts";
+import type { Node, Secret } from "../api/core.ts";
 import { bgpExtrasConfigMap, bgpExtrasKey } from "../api/names.ts";
 import { type KubeObject, type LabelSelector, refOf } from "../api/object.ts";
 import type { Problem } from "../api/problem.ts";
@@ -7,9 +7,10 @@ import type { Snapshot } from "../api/snapshot.ts";
 import { sortedBy } from "../std/order.ts";
 import { settleBfdProfiles } from "./bfd-profiles.ts";
 import { settleBgpPolicies } from "./bgp-advertisements.ts";
-import { aliasesOf } from "./communities.ts";
+import { type Aliases, aliasesOf } from "./communities.ts";
 import type { BfdParameters, BgpPolicy, Config, L2Policy, Peer, Pool } from "./config.ts";
 import { settleL2Policies } from "./l2-advertisements.ts";
+import { NodeIndex } from "./node-index.ts";
 import { settlePeers } from "./peers.ts";
 import { settlePools } from "./pools.ts";
 import { isForNode, nodeWarnings } from "./selection.ts";
@@ -21,6 +22,12 @@ interface Options {
   readonly lastGood?: Config;
   /** What `settlePools` says of this snapshot, for whoever asks for many nodes. */
   readonly pools?: Settled<Pool>;
+  /** What `aliasesOf` says of it, likewise. */
+  readonly aliases?: Aliases;
+  /** The snapshot's Secrets, likewise. */
+  readonly secrets?: ReadonlyMap<string, Secret>;
+  /** Names of all BGPPeers, where the snapshot has some of them only. */
+  readonly peerNames?: ReadonlySet<string>;
 }
 
 interface Parsed {
@@ -34,8 +41,9 @@ interface Parsed {
  * A problem disables the smallest thing that is wrong: a bad object keeps its last good value or is left out, and the
  * others don't notice. Equal snapshots give equal output, whatever the order of their lists.
  */
-export function parseConfig(snapshot: Snapshot, { node, lastGood = nothing, pools: settled }: Options): Parsed {
-  const aliases = aliasesOf(snapshot.communities);
+export function parseConfig(snapshot: Snapshot, options: Options): Parsed {
+  const { node, lastGood = nothing, pools: settled } = options;
+  const aliases = options.aliases ?? aliasesOf(snapshot.communities);
   const namespaces = node === undefined ? snapshot.namespaces : undefined;
   const pools = settled ?? settlePools(snapshot.pools, namespaces, lastGood.pools);
   const found = [...aliases.problems, ...pools.problems];
@@ -45,11 +53,13 @@ export function parseConfig(snapshot: Snapshot, { node, lastGood = nothing, pool
     return { config, problems: inOrder(found) };
   }
 
-  const sessions = sessionsOf(snapshot, nodeNamed(snapshot, node), lastGood);
+  const secrets = options.secrets ?? secretsByName(snapshot.secrets);
+  const sessions = sessionsOf(snapshot, nodeNamed(snapshot, node), secrets, lastGood);
   const policies = policiesOf(snapshot, nodeNamed(snapshot, node), {
     lastGood,
     pools: pools.values,
     aliases,
+    peerNames: options.peerNames ?? new Set(snapshot.peers.map(({ metadata }) => metadata.name)),
     ...sessions,
   });
   const { peers, bfdProfiles } = sessions;
@@ -85,11 +95,14 @@ interface Sessions {
   readonly problems: readonly Problem[];
 }
 
-function sessionsOf(snapshot: Snapshot, node: Node, lastGood: Config): Sessions {
+export const secretsByName = (secrets: readonly Secret[]): ReadonlyMap<string, Secret> =>
+  new Map(secrets.map((secret) => [secret.metadata.name, secret]));
+
+function sessionsOf(snapshot: Snapshot, node: Node, secrets: ReadonlyMap<string, Secret>, lastGood: Config): Sessions {
   const profiles = settleBfdProfiles(snapshot.bfdProfiles, lastGood.bfdProfiles);
   const { here, problems } = onNode(snapshot.peers, node, snapshot.nodes);
   const references = {
-    secrets: new Map(snapshot.secrets.map((secret) => [secret.metadata.name, secret])),
+    secrets,
     bfdProfiles: byName(profiles.values),
     bfdProfileNames: new Set(snapshot.bfdProfiles.map(({ metadata }) => metadata.name)),
   };
@@ -116,7 +129,8 @@ function withKept(
 interface PolicyInputs extends Sessions {
   readonly lastGood: Config;
   readonly pools: readonly Pool[];
-  readonly aliases: ReturnType<typeof aliasesOf>;
+  readonly aliases: Aliases;
+  readonly peerNames: ReadonlySet<string>;
 }
 
 interface Policies {
@@ -128,7 +142,7 @@ interface Policies {
 function policiesOf(
   snapshot: Snapshot,
   node: Node,
-  { lastGood, pools, aliases, peers, bfdProfiles }: PolicyInputs,
+  { lastGood, pools, aliases, peerNames, peers, bfdProfiles }: PolicyInputs,
 ): Policies {
   const { here, problems } = onNode(snapshot.bgpAdvertisements, node, snapshot.nodes);
   const bgp = settleBgpPolicies(
@@ -137,7 +151,7 @@ function policiesOf(
       node: node.metadata.name,
       pools,
       poolObjects: snapshot.pools,
-      peerObjects: snapshot.peers,
+      peerNames,
       aliases: aliases.values,
     },
     { pools: byName(pools), peers, bfdProfiles: byName(bfdProfiles) },
@@ -158,10 +172,11 @@ interface Selecting extends KubeObject {
 
 /** The objects that are meant for this node, and a word about those that are meant for none. */
 function onNode<T extends Selecting>(objects: readonly T[], node: Node, nodes: readonly Node[]) {
+  const index = new NodeIndex(nodes);
   const place = (object: T) => (isForNode(object, node) ? "here" : "elsewhere");
   const { here = [], elsewhere = [] } = Object.groupBy(objects, place);
   const problems = elsewhere.flatMap((object) =>
-    nodeWarnings(object.spec?.nodeSelectors ?? [], nodes).map((found) => problemOf(object, found)),
+    nodeWarnings(object.spec?.nodeSelectors ?? [], index).map((found) => problemOf(object, found)),
   );
   return { here, problems };
 }

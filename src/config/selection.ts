@@ -8,6 +8,7 @@ import { warning } from "../api/rules.ts";
 import { selects, selectsAny } from "../api/selector.ts";
 import { sortedText } from "../std/order.ts";
 import type { Pool } from "./config.ts";
+import type { NodeIndex } from "./node-index.ts";
 
 /** The two ways in which an advertisement names its pools. */
 interface PoolSelection {
@@ -63,11 +64,8 @@ export const selectedNodes = (nodeSelectors: readonly LabelSelector[], nodes: re
     nodes.filter(({ metadata }) => selectsAny(nodeSelectors, metadata.labels)).map(({ metadata }) => metadata.name),
   );
 
-export const nodeWarnings = (
-  nodeSelectors: readonly LabelSelector[],
-  nodes: readonly Node[],
-): readonly FieldProblem[] =>
-  nodes.length === 0 || nodes.some(({ metadata }) => selectsAny(nodeSelectors, metadata.labels))
+export const nodeWarnings = (nodeSelectors: readonly LabelSelector[], all: NodeIndex): readonly FieldProblem[] =>
+  all.nodes.length === 0 || all.hasSelected(nodeSelectors)
     ? []
     : [warning("spec.nodeSelectors", "MatchesNothing", "match no node")];
 

@@ -68,18 +68,21 @@ const advertisementFields = {
 
 class Parts {
   readonly #legacy: LegacyConfig;
-  readonly #pools = new ObjectNames();
-  readonly #profiles = new ObjectNames();
+  readonly #pools: ObjectNames;
+  readonly #profiles: ObjectNames;
   #advertisements = 0;
   #l2Advertisements = 0;
 
   constructor(legacy: LegacyConfig) {
     this.#legacy = legacy;
+    const config = membersOf(legacy.config);
+    this.#pools = new ObjectNames(itemsOf(config["address-pools"]).map(nameIn));
+    this.#profiles = new ObjectNames(itemsOf(config["bfd-profiles"]).map(nameIn));
   }
 
   profile(old: Members, i: number): Conversion {
     const about = this.#about(`bfd-profiles[${i}]`);
-    const text = String(old["name"]);
+    const text = nameIn(old);
     const { spec, remarks } = renamed(omitted(old, ["name"]), profileFields, about);
     const object = this.#object(bfdProfile, this.#profiles.nameFor(text), spec);
     return mapped(about, [object], [...this.#profiles.remarkOn(text, about, "peers that name it follow"), ...remarks]);
@@ -106,7 +109,7 @@ class Parts {
   /** A pool's protocol has become an advertisement that names it. */
   pool(old: Members, i: number): Conversion {
     const about = this.#about(`address-pools[${i}]`);
-    const text = String(old["name"]);
+    const text = nameIn(old);
     const own = omitted(old, ["name", "protocol", "bgp-advertisements"]);
     const { spec, remarks } = renamed(own, poolFields, about);
     const name = this.#pools.nameFor(text);
@@ -170,6 +173,12 @@ class Parts {
     return object;
   }
 }
+
+/** A name, which YAML may have taken for a number; empty where there is none. */
+const nameIn = (old: unknown): string => {
+  const { name } = membersOf(old);
+  return typeof name === "string" || typeof name === "number" || typeof name === "boolean" ? String(name) : "";
+};
 
 const useless = (about: string): Conversion =>
   lost(`${about}.bgp-advertisements`, "are of no use to a pool of protocol layer2, and MetalLB never used them");

@@ -116,6 +116,9 @@ test("a pool's protocol becomes an advertisement that names it", () => {
   ]);
   expect(remarks(result, "lost")).toEqual([]);
   expect(wordsOn(result.objects, "lb")).toEqual([
+    ...[1, 2, 3].map(
+      (i) => expect.stringContaining(`bgpadvertisement${i}: spec is for every BGPPeer, and there is none`) as string,
+    ),
     expect.stringMatching(/^L2Advertisement l2advertisement1: .* no node answers ARP or NDP yet/),
   ]);
 });
@@ -136,6 +139,17 @@ test("names that Kubernetes doesn't take become others, and what refers to them 
   expect(remarks(result, "changed").at(-1)).toContain(
     '"My_Pool" can\'t be the name of an object, so it is my-pool now',
   );
+});
+
+test("a name that Kubernetes takes stays, whatever another one becomes; Services may ask for it", () => {
+  const poolNamed = (name?: string) => ({ ...(name && { name }), protocol: "layer2", addresses: [] });
+  const result = from({ "address-pools": [poolNamed("My_Pool"), poolNamed("my-pool"), poolNamed()] });
+  const pools = result.objects.filter(({ kind }) => kind === "IPAddressPool").map(({ metadata }) => metadata.name);
+  expect(pools).toEqual(["my-pool-2", "my-pool", "unnamed"]);
+  expect(remarks(result, "changed")).toEqual([
+    expect.stringContaining('"My_Pool" can\'t be the name of an object, so it is my-pool-2 now'),
+    "ConfigMap config: address-pools[2]: has no name, as it must have, so it is unnamed now",
+  ]);
 });
 
 test("what nothing can stand for is said", () => {

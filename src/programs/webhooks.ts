@@ -5,6 +5,7 @@ import { validationPaths } from "../admission/kinds.ts";
 import { conversionPath } from "../api/names.ts";
 import type { Snapshot } from "../api/snapshot.ts";
 import { bodyOf, type Listening, type Reply, type Route, serveHttps } from "../runtime/http-server.ts";
+import { sleep } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { TlsIdentity, TlsPolicy } from "../runtime/tls.ts";
 import type { Result } from "../std/result.ts";
@@ -30,21 +31,40 @@ export function serveWebhooks(
   signal: AbortSignal,
 ): Promise<Listening> {
   const { snapshot, log } = options;
-  const admission = reviewRoute((body) => {
-    const world = snapshot();
-    if (!world) return { status: 503, body: "the API server's objects are not known yet\n" };
-    const answer = answerAdmission(body, world);
-    if (answer.ok) note(answer.value, log);
-    return answered(answer);
+  const admission = reviewRoute(async (body) => {
+    const answer = await answerAtLast(body, snapshot, () => sleep(secondLookMs, signal));
+    if (answer?.ok) note(answer.value, log);
+    return answer ? answered(answer) : { status: 503, body: "the API server's objects are not known yet\n" };
   });
   const routes = {
     ...Object.fromEntries(validationPaths.map((path) => [path, admission])),
-    [conversionPath]: reviewRoute((body) => answered(answerConversion(body))),
+    [conversionPath]: reviewRoute(async (body) => answered(answerConversion(body))),
   };
   return serveHttps({ ...options, routes, method: "POST" }, signal);
 }
 
-function reviewRoute(answer: (body: unknown) => Reply): Route {
+/** What somebody wrote just before, in the same file as a rule, our watch tells within this time. */
+const secondLookMs = 100;
+
+/**
+ * An admission's answer; `undefined` while nothing is known. What would be refused or warned about is looked at once more after
+ * a `pause`: the pool that was just deleted, or the peer that was just created, may not have come to our ears yet. MetalLB asks
+ * the API server at each review.
+ */
+export async function answerAtLast(
+  body: unknown,
+  snapshot: () => Snapshot | undefined,
+  pause: () => Promise<void>,
+): Promise<Result<AdmissionAnswer> | undefined> {
+  const world = snapshot();
+  const first = world && answerAdmission(body, world);
+  if (!first?.ok || (first.value.response.allowed && !first.value.response.warnings)) return first;
+  await pause();
+  const later = snapshot();
+  return later ? answerAdmission(body, later) : first;
+}
+
+function reviewRoute(answer: (body: unknown) => Promise<Reply>): Route {
   return async (request: IncomingMessage) => {
     const text = await bodyOf(request, bodyLimit);
     if (text === undefined) return { status: 413, body: "the review is too long\n" };

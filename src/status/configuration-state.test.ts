@@ -86,6 +86,13 @@ test("more than a condition can hold ends with how many more there are", () => {
   expect(JSON.stringify(write)).toMatch(/and 8\d\d more/);
 });
 
+test("a value as long as an object pushes out no other problem", () => {
+  const problems = [problem(`a ${"x".repeat(100_000)}`), problem("b")];
+  const [write] = configurationStateWrites({ ...base, existing, problems });
+  const { errorSummary } = (write as { body: { status: { errorSummary: string } } }).body.status;
+  expect(errorSummary).toMatch(/^configuration error: a x{900,1100}…\nconfiguration error: b$/);
+});
+
 test("a router that can't be reached leaves it open whether the configuration is in force", () => {
   expect(configurationStateWrites({ ...base, existing, failure: "bgpd does not answer" })).toMatchObject([
     {

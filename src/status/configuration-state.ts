@@ -96,7 +96,11 @@ function verdictOn(
 /** metav1.Condition allows 32768 characters; half of it is more than anybody reads. */
 const longest = 16_384;
 
-function fitting(lines: readonly string[]): string {
+/** A value may be as long as an object: its line must not push out all others. */
+const longestLine = 1_024;
+
+function fitting(whole: readonly string[]): string {
+  const lines = whole.map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)}…` : line));
   let [length, count] = [0, 0];
   for (const line of lines) {
     length += line.length + 1;

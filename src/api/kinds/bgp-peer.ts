@@ -8,7 +8,7 @@ import {
   vrfGrammar,
 } from "../grammar.ts";
 import { type Column, kind, type ObjectOf } from "../kind.ts";
-import { exactlyOne, notBoth, refused } from "../rules.ts";
+import { exactlyOne, notBoth, refused, warning } from "../rules.ts";
 import { timerProblems } from "../timers.ts";
 
 export const bgpPeerColumns: readonly Column[] = [
@@ -118,17 +118,21 @@ const spec = object(
   },
 );
 
-/** Differs: MetalLB misses dynamicASN internal, which is iBGP too. */
+/**
+ * FRR passes over the field for a peer of the same AS. MetalLB refuses equal numbers only, so what works there is in force here.
+ *
+ * Differs: with dynamicASN internal, which is iBGP too, MetalLB says nothing.
+ */
 function multiHopProblems(peer: {
   readonly myASN: number;
   readonly peerASN?: number;
   readonly dynamicASN?: string;
   readonly ebgpMultiHop?: boolean;
 }) {
-  if (!peer.ebgpMultiHop || !(peer.peerASN === peer.myASN || peer.dynamicASN === "internal")) return [];
-  return [
-    refused("ebgpMultiHop", "Conflict", "is true for a peer of the same AS (iBGP), which needs none; remove the field"),
-  ];
+  if (!peer.ebgpMultiHop) return [];
+  const message = "is true for a peer of the same AS (iBGP), which needs none; remove the field";
+  if (peer.peerASN === peer.myASN) return [refused("ebgpMultiHop", "Conflict", message)];
+  return peer.dynamicASN === "internal" ? [warning("ebgpMultiHop", "Conflict", message)] : [];
 }
 
 /**

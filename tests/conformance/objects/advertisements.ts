@@ -44,7 +44,7 @@ export const advertisementCases: readonly ObjectCase[] = [
     "every pool, and there is none yet",
     {},
     {
-      warns: ["spec selects every IPAddressPool, and there is none"],
+      warns: ["spec is for every BGPPeer, and there is none", "spec selects every IPAddressPool, and there is none"],
       means: { pools: [] },
       differs: "MetalLB says nothing",
     },

@@ -10,7 +10,7 @@ import { l2Advertisement as l2AdvertisementKind } from "../../../src/api/kinds/l
 import { serviceBgpStatus } from "../../../src/api/kinds/service-bgp-status.ts";
 import { serviceL2Status } from "../../../src/api/kinds/service-l2-status.ts";
 import type { KubeObject } from "../../../src/api/object.ts";
-import { pool } from "../../objects.ts";
+import { peer, pool } from "../../objects.ts";
 
 /**
  * One object, and what must become of it: without any of `schema`, `refused` and `warns` it is accepted without a word.
@@ -58,10 +58,17 @@ const rowOf =
   (says: string, spec: unknown, expected: Expected = {}): ObjectCase => ({ says, kind, spec, ...expected });
 
 export const poolCase = rowOf(ipAddressPool);
-/** An advertisement in a world without a pool, unless one is `beside` it. */
+/** An advertisement in a world without pools and peers, but for those `beside` it. */
 export const loneAdvertisementCase = rowOf(bgpAdvertisementKind);
 export const advertisementCase = (says: string, spec: unknown, expected: Expected = {}): ObjectCase =>
-  loneAdvertisementCase(says, spec, withPool(expected));
+  loneAdvertisementCase(says, spec, withPeer(withPool(expected)));
+
+/** Likewise of peers. */
+function withPeer(expected: Expected): Expected {
+  const beside = expected.beside ?? [];
+  if (beside.some(({ kind }) => kind === "BGPPeer")) return expected;
+  return { ...expected, beside: [...beside, peer("anybody", { peerAddress: "10.0.0.1" })] };
+}
 
 /** What selects every pool selects nothing where there is none, and says so. */
 function withPool(expected: Expected): Expected {

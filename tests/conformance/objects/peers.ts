@@ -478,8 +478,8 @@ export const peerCases: readonly ObjectCase[] = [
     "multi-hop with dynamicASN internal",
     { peerASN: undefined, dynamicASN: "internal", ebgpMultiHop: true },
     {
-      refused: "spec.ebgpMultiHop is true for a peer of the same AS (iBGP)",
-      differs: "MetalLB misses dynamicASN internal, which is iBGP too",
+      warns: ["spec.ebgpMultiHop is true for a peer of the same AS (iBGP), which needs none; remove the field"],
+      differs: "MetalLB says nothing",
     },
   ),
   peerCase("multi-hop with dynamicASN external", { peerASN: undefined, dynamicASN: "external", ebgpMultiHop: true }),
@@ -508,6 +508,14 @@ export const peerCases: readonly ObjectCase[] = [
     },
   ),
   peerCase("a VRF", { vrf: "red" }, { means: { vrf: "red" } }),
+  peerCase(
+    "the VRF called all, which is FRR's word for every VRF",
+    { vrf: "all" },
+    {
+      refused: 'spec.vrf "all" can\'t be the name of a VRF',
+      differs: "MetalLB writes any text into FRR's configuration",
+    },
+  ),
   peerCase(
     "the VRF called default is none",
     { vrf: "default" },
