@@ -9,7 +9,7 @@ export const ip = (...args: readonly string[]): void =>
 export async function eventually(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  limitMs = 20_000,
+  limitMs = 60_000,
 ): Promise<number> {
   const start = performance.now();
   while (!(await holds())) {
