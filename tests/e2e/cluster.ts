@@ -37,7 +37,7 @@ export async function startCluster(name: string, ...values: readonly string[]): 
   const lab = await startLab({ name, nodes: 2, port: 0, log: (line) => console.error(line) });
   const cluster = clusterOf(lab);
   try {
-    // Its own three packets of 300 ms are for people to see; tests that count sessions need one that outlasts a busy machine.
+    // Three packets of 300 ms suit a person who looks on; a session that a test counts must outlast a busy machine.
     await lab.router.configure(["bfd", "profile lab", `detect-multiplier ${PATIENT}`]);
     await lab.run("helm", "repo", "add", "metallb", lab.chartsUrl);
     const settings = values.flatMap((value) => ["--set", value]);

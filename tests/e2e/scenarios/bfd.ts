@@ -8,11 +8,14 @@ const up = { bgpState: "Established", connectionsEstablished: 1 };
 const sessions = { "10.0.0.11": up, "10.0.0.12": up };
 const announced = (name: string): readonly string[] => [advertisement("web"), service(name)];
 const watched = "peerASN: 64514\nbfdProfile: fast";
-const fast = "receiveInterval: 300\ntransmitInterval: 300\ndetectMultiplier: 3";
+const intervals = "receiveInterval: 300\ntransmitInterval: 300";
+const fast = `${intervals}\ndetectMultiplier: 3`;
+/** Where sessions are counted: seconds without a turn on a busy machine must not end one. */
+const patient = `${intervals}\ndetectMultiplier: 20`;
 const spine = {
   asn: 64514,
   options: ["bfd", "bfd profile spine"],
-  bfd: ["receive-interval 300", "transmit-interval 300"],
+  bfd: ["receive-interval 300", "transmit-interval 300", "detect-multiplier 20"],
 };
 const bothUp = (shown: object) => ({
   "10.0.0.11": { status: "up", ...shown },
@@ -26,7 +29,7 @@ export const bfd: readonly Scenario[] = [
     spine,
     manifests: [bfdProfile("fast", fast), toSpine(watched), ...announced("bfd-1")],
     holds: {
-      sessions,
+      sessions: { "10.0.0.11": { bgpState: "Established" }, "10.0.0.12": { bgpState: "Established" } },
       bfd: bothUp({
         multihop: false,
         "remote-receive-interval": 300,
@@ -40,18 +43,18 @@ export const bfd: readonly Scenario[] = [
     name: "a BFDProfile that is edited",
     shows: "the new intervals and multiplier, in the session that is there",
     spine,
-    manifests: [bfdProfile("fast", fast), toSpine(watched), ...announced("bfd-2")],
-    holds: { sessions, bfd: bothUp({ "remote-detect-multiplier": 3 }), spine: { [web]: both() } },
+    manifests: [bfdProfile("fast", patient), toSpine(watched), ...announced("bfd-2")],
+    holds: { sessions, bfd: bothUp({ "remote-detect-multiplier": 20 }), spine: { [web]: both() } },
     next: [
       {
         does: "slower",
-        acts: [apply(bfdProfile("fast", "receiveInterval: 400\ntransmitInterval: 500\ndetectMultiplier: 7"))],
+        acts: [apply(bfdProfile("fast", "receiveInterval: 400\ntransmitInterval: 500\ndetectMultiplier: 27"))],
         holds: {
           sessions,
           bfd: bothUp({
             "remote-receive-interval": 400,
             "remote-transmit-interval": 500,
-            "remote-detect-multiplier": 7,
+            "remote-detect-multiplier": 27,
           }),
           spine: { [web]: both() },
         },
@@ -76,7 +79,7 @@ export const bfd: readonly Scenario[] = [
     name: "silence",
     shows: "node1's paths go by BFD, not by hold time, and node2's stay; they are back with the packets",
     spine,
-    manifests: [bfdProfile("fast", fast), toSpine(watched), ...announced("bfd-4")],
+    manifests: [bfdProfile("fast", patient), toSpine(watched), ...announced("bfd-4")],
     holds: { sessions, bfd: bothUp({}), spine: { [web]: both() } },
     next: [
       {
@@ -138,7 +141,7 @@ export const bfd: readonly Scenario[] = [
     spine: { ...spine, bfd: [...spine.bfd, "echo-mode", "echo transmit-interval 100", "echo receive-interval 100"] },
     manifests: [
       pool("four", "addresses: [10.101.0.0/24]"),
-      bfdProfile("fast", `${fast}\nechoMode: true\nechoInterval: 100`),
+      bfdProfile("fast", `${patient}\nechoMode: true\nechoInterval: 100`),
       toSpine(watched),
       advertisement("web", "ipAddressPools: [four]"),
       service("bfd-four", "", "annotations:\n  metallb.io/address-pool: four"),
@@ -154,7 +157,7 @@ export const bfd: readonly Scenario[] = [
     shows: "BFD up between the link-local addresses",
     spine: { ...spine, neighbors: ["node1"] },
     manifests: [
-      bfdProfile("fast", fast),
+      bfdProfile("fast", patient),
       toSpine(`dynamicASN: external\ninterface: spine\nbfdProfile: fast\n${onNode("node1")}`),
       ...announced("bfd-7"),
     ],
