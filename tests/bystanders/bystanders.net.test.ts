@@ -263,7 +263,10 @@ test("bfdd killed: sessions that BFD watches end once and are whole again, other
   await changing({ peers: [...world.peers, unwatched] });
   const total = world.services.length;
   await eventually("the session without BFD has its table", () => recorders[1].told(third).announced.length >= total);
+  // A router's BFD may have found out late that the bgpd of before is gone, and its session be new once more.
   await bfdIsUp(announcing);
+  for (const [i, router] of routers.entries())
+    await eventually("each session has its table", async () => (await router.tableSize()) === (i + 1) * total);
   for (const recorder of recorders) recorder.restart();
   await announcing.keeping(world, async () => {
     await node.kill("bfdd");

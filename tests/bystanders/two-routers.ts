@@ -37,10 +37,10 @@ export async function startTwoRouters(
   return { network, node, routers: [one, two], recorders, announcing: held.use(new Announcing(node.socketDir)) };
 }
 
-/** Until BFD watches both sessions, and finds them well. */
+/** Until BFD watches both sessions, which are established, and finds them well. */
 export async function bfdIsUp({ backend }: Announcing): Promise<void> {
   await eventually("BFD is up", async () => {
     const { sessions } = await backend.observe(AbortSignal.timeout(20_000));
-    return sessions.filter(({ bfd }) => bfd === "up").length === 2;
+    return sessions.filter(({ bfd, state }) => bfd === "up" && state === "Established").length === 2;
   });
 }
