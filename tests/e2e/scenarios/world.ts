@@ -69,10 +69,18 @@ export class World implements AsyncDisposable {
     for (const act of scene) await this.#do(act);
     await this.#do(apply(...manifests));
     await this.#holds(holds);
-    for (const step of next) {
-      for (const act of step.acts) await this.#do(act);
-      await this.#holds(step.holds);
+    for (const { acts, holds: then, keeps = [] } of next) {
+      const before = await this.#established(keeps);
+      for (const act of acts) await this.#do(act);
+      await this.#holds(then);
+      expect(await this.#established(keeps), "sessions of the second router").toEqual(before);
     }
+  }
+
+  /** How often sessions of the second router have come up. */
+  async #established(neighbors: readonly string[]): Promise<unknown> {
+    const shown = await this.#spine.neighbors();
+    return neighbors.map((neighbor) => [neighbor, shown[neighbor]?.["connectionsEstablished"]]);
   }
 
   /** What refers to others goes before them: the webhooks keep a BFDProfile that is in use. */
