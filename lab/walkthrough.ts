@@ -9,7 +9,7 @@ import { join } from "node:path";
  * the file of that name. An HTML comment right before a `bash` block says what its output must hold:
  *
  *     <!-- expect /PATTERN/ and not /PATTERN/ -->     once
- *     <!-- until /PATTERN/ and /PATTERN/ -->          the command is run again until it holds, 60 s at most
+ *     <!-- until /PATTERN/ and /PATTERN/ -->          the command is run again until it holds, 150 s at most
  *
  * Without a comment the block's exit code must be 0.
  */
@@ -27,8 +27,8 @@ interface Condition {
   readonly wanted: boolean;
 }
 
-/** How long a command of kind `until` may take to become true. */
-const PATIENCE_MS = 60_000;
+/** How long a command of kind `until` may take to become true: longer than FRR waits between two attempts to connect, 120 s. */
+const PATIENCE_MS = 150_000;
 
 export function parseWalkthrough(markdown: string): Step[] {
   const steps: Step[] = [];

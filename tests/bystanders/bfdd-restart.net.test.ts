@@ -7,7 +7,7 @@ import { LostRoutes } from "../network/lost-routes.ts";
 import { eventually, type Network } from "../network/network.ts";
 import type { Recorder } from "../network/recorder.ts";
 import { bfdProfile, bgpAdvertisement, peer, pool } from "../objects.ts";
-import { bfdIsUp, startTwoRouters } from "./two-routers.ts";
+import { bfdIsUp, PATIENT, startTwoRouters } from "./two-routers.ts";
 
 /**
  * What a router can do for routes that BFD watches over while bfdd restarts, and what that costs it: the first router has
@@ -31,15 +31,17 @@ const world: Snapshot = worldWith(services, {
   pools: [pool("all", { addresses: ["10.100.0.0/16"] })],
   bgpAdvertisements: [bgpAdvertisement("all")],
   peers: [peerOf("first", "10.0.1.1"), peerOf("second", "10.0.2.1")],
-  bfdProfiles: [bfdProfile("fast", { receiveInterval: 300, transmitInterval: 300 })],
+  bfdProfiles: [bfdProfile("fast", { receiveInterval: 300, transmitInterval: 300, detectMultiplier: PATIENT })],
 });
 
 beforeAll(async () => {
   const configure = async (one: Frr, two: Frr): Promise<void> => {
     await configureRouter(one, [{ address: first, families: ["ipv4"] }], {
-      lines: [`neighbor ${first} bfd`, `neighbor ${first} bfd check-control-plane-failure`],
+      lines: [`neighbor ${first} bfd profile patient`, `neighbor ${first} bfd check-control-plane-failure`],
     });
-    await configureRouter(two, [{ address: second, families: ["ipv4"] }], { lines: [`neighbor ${second} bfd`] });
+    await configureRouter(two, [{ address: second, families: ["ipv4"] }], {
+      lines: [`neighbor ${second} bfd profile patient`],
+    });
   };
   ({ network, node, routers, recorders, announcing } = await startTwoRouters(held, "bf-", configure));
   await announcing.apply(world);
@@ -96,9 +98,9 @@ test("what it costs: a node that falls silent is found by BFD at the other route
   for (const recorder of recorders) recorder.restart();
   nft("add table inet silence { chain out { type filter hook output priority 0; policy drop; }; }");
   try {
-    await eventually("the second's session ends", () => recorders[1].told(second).downs === 1, 5_000);
-    await eventually("the first router's BFD is down", async () => (await bfdAt(routers[0])) === "down", 5_000);
-    await eventually("its routes are gone", async () => (await routers[1].routes()).length === 0, 5_000);
+    await eventually("the second's session ends", () => recorders[1].told(second).downs === 1);
+    await eventually("the first router's BFD is down", async () => (await bfdAt(routers[0])) === "down");
+    await eventually("its routes are gone", async () => (await routers[1].routes()).length === 0);
     expect(await routers[0].routes()).toHaveLength(total);
     expect(recorders[0].told(first).downs).toBe(0);
   } finally {

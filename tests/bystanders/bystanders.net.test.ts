@@ -7,7 +7,7 @@ import { LostRoutes } from "../network/lost-routes.ts";
 import { eventually, type Network } from "../network/network.ts";
 import type { Recorder, Told } from "../network/recorder.ts";
 import { bfdProfile, bgpAdvertisement, passwordSecret, peer, pool } from "../objects.ts";
-import { bfdIsUp, startTwoRouters } from "./two-routers.ts";
+import { bfdIsUp, PATIENT, startTwoRouters } from "./two-routers.ts";
 
 /**
  * An edit is told to those whom it concerns, and nobody else notices: a thousand Services, two routers of real FRR that write
@@ -36,7 +36,8 @@ const wide = servicesFrom("wide", "10.102.0.0", 20);
 const addresses = (services: typeof many): string[] =>
   services.map(({ status }) => `${status?.loadBalancer?.ingress?.[0]?.ip}/32`).toSorted();
 
-const profile = (ms: number) => bfdProfile("fast", { receiveInterval: ms, transmitInterval: ms });
+const profile = (ms: number) =>
+  bfdProfile("fast", { receiveInterval: ms, transmitInterval: ms, detectMultiplier: PATIENT });
 const firstPeer = (more: object = {}) =>
   peer("first", {
     peerAddress: "10.0.1.1",
@@ -76,13 +77,13 @@ let world: Snapshot = worldWith([...many, ...some, ...wide], {
 beforeAll(async () => {
   const configure = async (one: Frr, two: Frr): Promise<void> => {
     await configureRouter(one, [{ address: first, families: ["ipv4"] }], {
-      lines: [`neighbor ${first} bfd`, `neighbor ${first} password one`],
+      lines: [`neighbor ${first} bfd profile patient`, `neighbor ${first} password one`],
     });
     const both = [
       { address: second, families: ["ipv4"] as const },
       { address: third, families: ["ipv4", "ipv6"] as const },
     ];
-    await configureRouter(two, both, { lines: [`neighbor ${second} bfd`] });
+    await configureRouter(two, both, { lines: [`neighbor ${second} bfd profile patient`] });
   };
   ({ network, node, routers, recorders, announcing } = await startTwoRouters(held, "by-", configure));
   await announcing.apply(world);
@@ -262,7 +263,10 @@ test("bfdd killed: sessions that BFD watches end once and are whole again, other
   await changing({ peers: [...world.peers, unwatched] });
   const total = world.services.length;
   await eventually("the session without BFD has its table", () => recorders[1].told(third).announced.length >= total);
+  // A router's BFD may have found out late that the bgpd of before is gone, and its session be new once more.
   await bfdIsUp(announcing);
+  for (const [i, router] of routers.entries())
+    await eventually("each session has its table", async () => (await router.tableSize()) === (i + 1) * total);
   for (const recorder of recorders) recorder.restart();
   await announcing.keeping(world, async () => {
     await node.kill("bfdd");

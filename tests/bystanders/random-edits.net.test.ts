@@ -74,7 +74,7 @@ test(`random edits, and each router hears the difference (seed ${seed})`, async 
   for (const [i, router] of routers.entries())
     await configureRouter(router, [{ address: node[i] ?? "", families: ["ipv4"] }], { asn: asns[i] ?? 0 });
   const backend = createFrrBackend({ socketDir: frr.socketDir });
-  const signal = AbortSignal.timeout(110_000);
+  const signal = AbortSignal.timeout(280_000);
   const recorders = routers.map((router) => new Recorder(router));
   const told = (): Told[] => recorders.map((recorder, i) => recorder.told(node[i] ?? ""));
   /** In each session the fence comes after everything that was said before it. */
@@ -116,4 +116,4 @@ test(`random edits, and each router hears the difference (seed ${seed})`, async 
     });
   }
   await backend.close();
-});
+}, 300_000);

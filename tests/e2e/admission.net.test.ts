@@ -12,7 +12,33 @@ afterAll(() => cluster?.lab.close());
 
 const wrong = metallb("v1beta1", "IPAddressPool", "wrong", { addresses: ["10.0.0.0/33", "nonsense"] });
 
+/** The API server reaches webhooks by their Service's endpoints, which Kubernetes writes some time after the Deployment is ready. */
+async function webhooksAreReached(): Promise<void> {
+  const pods = () =>
+    cluster.kubectl(
+      "get",
+      "pods",
+      "-n",
+      SYSTEM,
+      "-l",
+      "component=controller",
+      "-o",
+      "jsonpath={.items[*].status.podIP}",
+    );
+  const service = "kubernetes.io/service-name=metallb-webhook-service";
+  const endpoints = "jsonpath={.items[*].endpoints[?(@.conditions.ready==true)].addresses[*]}";
+  await until(
+    "the webhooks' Service leads to the controller",
+    async () => [
+      await pods(),
+      await cluster.kubectl("get", "endpointslices", "-n", SYSTEM, "-l", service, "-o", endpoints),
+    ],
+    ([pod, endpoint]) => pod !== "" && endpoint === pod,
+  );
+}
+
 test("once the Deployment is ready, what is wrong is refused, with every problem", async () => {
+  await webhooksAreReached();
   const refused = await cluster.apply(wrong).then(
     (output) => output,
     (error: unknown) => String(error),
@@ -51,5 +77,6 @@ test("uninstalled and installed again, its webhooks answer again", async () => {
   await cluster.lab.run("helm", "uninstall", "metallb", "-n", SYSTEM, "--wait");
   await cluster.lab.run("helm", "install", "metallb", "metallb/metallb", "-n", SYSTEM);
   await cluster.kubectl("rollout", "status", "-n", SYSTEM, "deployment/metallb-controller", "--timeout=60s");
+  await webhooksAreReached();
   await expect(cluster.apply(wrong)).rejects.toThrow("denied the request");
 });

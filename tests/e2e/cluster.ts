@@ -37,6 +37,8 @@ export async function startCluster(name: string, ...values: readonly string[]): 
   const lab = await startLab({ name, nodes: 2, port: 0, log: (line) => console.error(line) });
   const cluster = clusterOf(lab);
   try {
+    // Three packets of 300 ms suit a person who looks on; a session that a test counts must outlast a busy machine.
+    await lab.router.configure(["bfd", "profile lab", `detect-multiplier ${PATIENT}`]);
     await lab.run("helm", "repo", "add", "metallb", lab.chartsUrl);
     const settings = values.flatMap((value) => ["--set", value]);
     await lab.run("helm", "install", "metallb", "metallb/metallb", "-n", SYSTEM, "--create-namespace", ...settings);
@@ -85,13 +87,16 @@ async function ready(cluster: Cluster): Promise<void> {
   await cluster.kubectl("rollout", "status", "-n", SYSTEM, "deployment/metallb-controller", "--timeout=60s");
 }
 
-/** The objects of the guide. */
+/** BFD packets that may be lost before a session ends: at 300 ms each, the seconds that a busy machine may take them all from one. */
+const PATIENT = 30;
+
+/** The objects of the guide, with more patience for BFD and less for a router that is not ready yet. */
 export const guideObjects: readonly object[] = [
   metallb("v1beta1", "IPAddressPool", "bgp-pool", { addresses: ["10.100.0.0/24"] }),
   metallb("v1beta1", "BFDProfile", "fast-detect", {
     receiveInterval: 300,
     transmitInterval: 300,
-    detectMultiplier: 3,
+    detectMultiplier: PATIENT,
     echoMode: true,
   }),
   metallb("v1beta2", "BGPPeer", "upstream-router", {
@@ -99,6 +104,7 @@ export const guideObjects: readonly object[] = [
     myASN: 64513,
     peerAddress: "10.0.0.1",
     bfdProfile: "fast-detect",
+    connectTime: "1s",
   }),
   metallb("v1beta1", "BGPAdvertisement", "bgp-advert", { ipAddressPools: ["bgp-pool"], communities: ["64512:100"] }),
 ];

@@ -17,12 +17,13 @@ const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
 /** A leader dies within this time after the next Services begin to come, which take about as long. */
 const MOMENTS_MS = 1_000;
 /** On an idle machine under 4 s; here it only must not be a matter of somebody's help. */
-const FAILOVER_MS = 30_000;
+const FAILOVER_MS = 60_000;
 
 /** They ask for a pool that isn't there. */
 const waiting = Array.from({ length: 10 }, (_, i) => `w${i}`);
 
 const servicesId = { group: "", resource: "services" };
+const podsId = { group: "", resource: "pods" };
 const leaseId = { group: "coordination.k8s.io", resource: "leases" };
 
 let cluster: Cluster;
@@ -69,16 +70,21 @@ function processOf(pod: string): number {
   return Number(found[0]);
 }
 
-/** Kills the leader without a word of farewell; its pod is replaced. Resolves with how long the other took, in ms. */
-async function killLeader(): Promise<number> {
-  const leader = await until("somebody leads", () => leaseSpec().holderIdentity ?? "", isAlive);
+/**
+ * Kills the leader without a word of farewell; its pod is replaced, before its container could start again and lead on. Resolves with
+ * how long the other took, in ms. `dying` is called at the moment of death.
+ */
+async function killLeader(dying: () => void): Promise<number> {
+  const leader = await until("somebody leads", () => leaseSpec().holderIdentity ?? "", isAlive, 60);
   process.kill(processOf(leader), "SIGKILL");
   const killed = performance.now();
-  const gone = cluster.kubectl("delete", "pod", "-n", SYSTEM, leader, "--grace-period=0", "--force", "--wait=false");
+  dying();
+  const gone = cluster.lab.api.delete(podsId, SYSTEM, leader, { gracePeriodSeconds: 0 });
   await until(
     "another leads",
     () => leaseSpec().holderIdentity ?? "",
     (now) => now !== leader && isAlive(now),
+    60,
   );
   const took = performance.now() - killed;
   await gone;
@@ -100,17 +106,28 @@ test(`${COUNT} Services while ${KILLS} leaders are killed, seed ${SEED}: each ha
   const names = Array.from({ length: COUNT }, (_, i) => `s${i}`);
   await create(waiting.map((name) => loadBalancer(name, {}, { "metallb.io/address-pool": "nowhere" })));
   const failovers: number[] = [];
+  /** How often a leader died while a Service was there and had no address: the next one may have to say the same again. */
+  const bereft = new Map<string, number>();
+  const countBereft = (): void => {
+    for (const name of names) {
+      const object = cluster.lab.api.get(servicesId, "default", name);
+      if (object && ingressOf(object).length === 0) bereft.set(name, (bereft.get(name) ?? 0) + 1);
+    }
+  };
   const share = Math.ceil(COUNT / KILLS);
   for (let i = 0; i < KILLS; i++) {
     const creating = create(names.slice(i * share, (i + 1) * share).map((name) => loadBalancer(name)));
     await new Promise((resolve) => setTimeout(resolve, random(MOMENTS_MS)));
-    failovers.push(await killLeader());
+    failovers.push(await killLeader(countBereft));
     await creating;
   }
   const statuses = (): Map<string, string[]> =>
     new Map(names.map((name) => [name, ingressOf(cluster.lab.api.get(servicesId, "default", name) as ApiObject)]));
-  const assigned = await until("all have an address", statuses, (all) =>
-    [...all.values()].every((one) => one.length === 1),
+  const assigned = await until(
+    "all have an address",
+    statuses,
+    (all) => [...all.values()].every((one) => one.length === 1),
+    120,
   );
 
   const addresses = [...assigned.values()].flat().sort();
@@ -120,7 +137,8 @@ test(`${COUNT} Services while ${KILLS} leaders are killed, seed ${SEED}: each ha
   expect(names.filter((name) => history.get(name)?.writes !== 2)).toEqual([]);
   expect(waiting.filter((name) => history.get(name)?.writes !== 1)).toEqual([]);
   expect(Math.max(...failovers)).toBeLessThan(FAILOVER_MS);
-  expect(leaseSpec().leaseTransitions).toBeGreaterThanOrEqual(KILLS);
+  const transitions = leaseSpec().leaseTransitions ?? 0;
+  expect(transitions).toBeGreaterThanOrEqual(KILLS);
 
   const routes = await until(
     "the router has what the statuses say",
@@ -132,7 +150,10 @@ test(`${COUNT} Services while ${KILLS} leaders are killed, seed ${SEED}: each ha
   const events = await until("all who wait were told why", eventsOfControllers, (all) =>
     waiting.every((name) => all.some((event) => event.involvedObject.name === name)),
   );
-  expect(stormIn(events)).toEqual([]);
+  // On a starved machine a leader may step down alive, since its lease ran out: that ends its term as death does.
+  const most = (name: string): number =>
+    waiting.includes(name) ? transitions + 1 : 1 + (bereft.get(name) ?? 0) + transitions - KILLS;
+  expect(stormIn(events, most)).toEqual([]);
   const sorted = failovers.map(Math.round).sort((a, b) => a - b);
   console.log(
     `failovers: median ${sorted[KILLS >> 1]} ms, longest ${sorted.at(-1)} ms; ${events.length} events for ${COUNT} Services`,
@@ -184,14 +205,14 @@ const eventsOfControllers = (): SeenEvent[] =>
   );
 
 /**
- * What is more than one `IPAllocated` for each Service, once again for one whose leader died between the word and the deed;
- * and more than one `AllocationFailed` of each leader for each that waits.
+ * What is more than one `IPAllocated` for each Service, once again for each leader that died between the word and the deed; and more
+ * than one `AllocationFailed` of each leader for each that waits.
  */
-function stormIn(events: readonly SeenEvent[]): string[] {
+function stormIn(events: readonly SeenEvent[], most: (name: string) => number): string[] {
   const byName = Map.groupBy(events, ({ involvedObject }) => involvedObject.name);
   return [...byName].flatMap(([name, all]) => {
-    const [expected, most] = waiting.includes(name) ? ["AllocationFailed", KILLS + 1] : ["IPAllocated", 2];
-    const isFine = all.length <= most && all.every(({ reason, count = 1 }) => reason === expected && count === 1);
+    const expected = waiting.includes(name) ? "AllocationFailed" : "IPAllocated";
+    const isFine = all.length <= most(name) && all.every(({ reason, count = 1 }) => reason === expected && count === 1);
     return isFine ? [] : all.map(({ reason, count }) => `${count} ${reason} for ${name}`);
   });
 }

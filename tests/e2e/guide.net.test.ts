@@ -19,4 +19,4 @@ test("every command of docs/guide.md does what the page says", async () => {
   const steps = parseWalkthrough(readFileSync("docs/guide.md", "utf8"));
   expect(steps.filter((step) => step.kind === "run").length).toBeGreaterThan(30);
   await runWalkthrough({ steps, folder, env: lab.env, tell: () => {}, signal: new AbortController().signal });
-}, 240_000);
+}, 600_000);

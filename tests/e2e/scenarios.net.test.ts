@@ -14,5 +14,5 @@ afterAll(async () => {
 });
 
 describe.each(groups)("$title", ({ scenarios }) => {
-  test.each(scenarios)("$name: $shows", (scenario) => world.play(scenario));
+  test.each(scenarios)("$name: $shows", (scenario) => world.play(scenario), 240_000);
 });

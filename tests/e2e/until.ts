@@ -7,7 +7,7 @@ export async function until<T>(
   what: string,
   ask: () => Promise<T> | T,
   holds: (answer: T) => boolean,
-  seconds = 30,
+  seconds = 60,
 ): Promise<T> {
   const end = Date.now() + seconds * 1000;
   let last: unknown;

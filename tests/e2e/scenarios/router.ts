@@ -3,7 +3,8 @@ import type { Router } from "../../../lab/topology/router.ts";
 import { VtySession } from "../../../src/vty/session.ts";
 import type { Path, Shown, Spine, Table } from "./scenario.ts";
 
-const patience = AbortSignal.timeout(900_000);
+/** For all scenarios together. */
+const patience = AbortSignal.timeout(3_600_000);
 
 /** Questions to a router's daemons, over their own sockets: one costs less than a millisecond. */
 export class Asked implements Disposable {

@@ -22,6 +22,8 @@ export interface Step {
   readonly does: string;
   readonly acts: readonly Act[];
   readonly holds: Expected;
+  /** The second router's neighbors whose sessions are the same after it. */
+  readonly keeps?: readonly string[];
 }
 
 /** Something that a person does. */

@@ -76,6 +76,7 @@ export const traffic: readonly Scenario[] = [
             command: [test, -e, /tmp/ready]
           periodSeconds: 1
           failureThreshold: 1
+          timeoutSeconds: 10
         `,
       ),
       service("unready", own),

@@ -12,8 +12,8 @@ import { shared, webPods } from "./manifests.ts";
 import { Asked, spineLines } from "./router.ts";
 import { type Act, apply, type Expected, plain, type Scenario, type Spine, type Table } from "./scenario.ts";
 
-/** Long enough for a session that has to wait for the other end's next attempt. */
-const PATIENCE_MS = 30_000;
+/** Long enough for a session that has to wait for the other end's next attempt: FRR doubles the pause after each one that is refused. */
+const PATIENCE_MS = 60_000;
 
 /** A lab with the product in it, a second router, and a page on each node; scenarios are played in it one after another. */
 export class World implements AsyncDisposable {
@@ -69,10 +69,18 @@ export class World implements AsyncDisposable {
     for (const act of scene) await this.#do(act);
     await this.#do(apply(...manifests));
     await this.#holds(holds);
-    for (const step of next) {
-      for (const act of step.acts) await this.#do(act);
-      await this.#holds(step.holds);
+    for (const { acts, holds: then, keeps = [] } of next) {
+      const before = await this.#established(keeps);
+      for (const act of acts) await this.#do(act);
+      await this.#holds(then);
+      expect(await this.#established(keeps), "sessions of the second router").toEqual(before);
     }
+  }
+
+  /** How often sessions of the second router have come up. */
+  async #established(neighbors: readonly string[]): Promise<unknown> {
+    const shown = await this.#spine.neighbors();
+    return neighbors.map((neighbor) => [neighbor, shown[neighbor]?.["connectionsEstablished"]]);
   }
 
   /** What refers to others goes before them: the webhooks keep a BFDProfile that is in use. */
@@ -120,9 +128,12 @@ export class World implements AsyncDisposable {
 
   /** Waits until it holds, all at one moment. What it is instead is in the error. */
   async #holds(expected: Expected): Promise<void> {
-    await vi.waitFor(() => this.#check(expected), { timeout: PATIENCE_MS, interval: 25 });
-    // What must not come had time to come while others were asked.
-    await this.#checkTables(expected);
+    const both = async (): Promise<void> => {
+      await this.#check(expected);
+      // What must not come had time to come while others were asked.
+      await this.#checkTables(expected);
+    };
+    await vi.waitFor(both, { timeout: PATIENCE_MS, interval: 25 });
   }
 
   async #checkTables({ tor, spine }: Expected): Promise<void> {
@@ -163,11 +174,14 @@ export class World implements AsyncDisposable {
     ]);
   }
 
-  /** Both nodes have a session with the first router, and nothing is announced. */
+  /** Nothing is announced, and each node has a session with the first router alone: another would begin at once in the next scenario. */
   async #isAtRest(): Promise<void> {
     await this.#holds({ tor: {}, spine: {} });
+    const statuses = { group: "metallb.io", resource: "bgpsessionstatuses" };
     await vi.waitFor(
       async () => {
+        const sessions = this.#cluster.lab.api.list(statuses).map(({ status }) => status as SessionStatus);
+        expect(sessions.map(({ node, peer }) => `${node} ${peer}`).toSorted()).toEqual(["node1 tor", "node2 tor"]);
         const { "10.0.0.11": first, "10.0.0.12": second } = await this.#tor.neighbors();
         expect([first?.["bgpState"], second?.["bgpState"]]).toEqual(["Established", "Established"]);
       },
@@ -178,6 +192,11 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#held.disposeAsync();
   }
+}
+
+interface SessionStatus {
+  readonly node: string;
+  readonly peer: string;
 }
 
 const birdFile = (runDir: string, kind: string): string => join(runDir, `bird.${kind}`);
