@@ -3,6 +3,9 @@ import { monotonicMs } from "./clock.ts";
 
 /** So many successes in quick succession are free; after them the key is paced. */
 const freeRuns = 5;
+/** So many more are paced only a little: a person, or a script, may edit that often, and wants to see it. */
+const briskRuns = 60;
+const briskMs = 500;
 /** What is wanted again within this is wanted because somebody has undone it. */
 const quickMs = 1_000;
 
@@ -18,7 +21,7 @@ interface Known {
 
 /**
  * Remembers, for each key, when it may be tried again: what fails for one key never delays another. A key that succeeds
- * again and again is slowed down likewise: somebody else must be undoing the work.
+ * again and again for half a minute is slowed down likewise: somebody else must be undoing the work.
  */
 export class Attempts {
   readonly #limits: BackoffLimits;
@@ -40,19 +43,25 @@ export class Attempts {
   /** Notes a failure; returns the wait in milliseconds until the next try. */
   failed(key: string): number {
     const failures = (this.#keys.get(key)?.failures ?? 0) + 1;
-    return this.#wait(key, { failures, runs: 0 }, failures);
+    return this.#wait(key, { failures, runs: 0 }, backoffMs(failures, this.#limits));
   }
 
   /** Notes a success; returns the wait in milliseconds until the next try, mostly 0. */
   succeeded(key: string): number {
     const last = this.#keys.get(key);
     const runs = last?.isWantedAgain ? last.runs + 1 : 1;
-    return this.#wait(key, { failures: 0, runs }, runs - freeRuns);
+    return this.#wait(key, { failures: 0, runs }, this.#restAfter(runs));
   }
 
-  #wait(key: string, counts: Pick<Known, "failures" | "runs">, step: number): number {
+  #restAfter(runs: number): number {
+    if (runs <= freeRuns) return 0;
+    if (runs > freeRuns + briskRuns) return backoffMs(runs - freeRuns - briskRuns, this.#limits);
+    return Math.min(backoffMs(runs - freeRuns, this.#limits), briskMs);
+  }
+
+  #wait(key: string, counts: Pick<Known, "failures" | "runs">, waitMs: number): number {
     this.#sweep();
-    const wait = step > 0 ? Math.ceil(backoffMs(step, this.#limits)) : 0;
+    const wait = Math.ceil(waitMs);
     const now = monotonicMs();
     this.#keys.set(key, { ...counts, doneAt: now, notBefore: now + wait, isWantedAgain: false });
     return wait;
