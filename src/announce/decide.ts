@@ -13,6 +13,7 @@ import { byText, compareText, sortedBy, withItems } from "../std/order.ts";
 import { changedKeys } from "../std/persistent.ts";
 import type { Announced, Announcement, Withheld } from "./announcement.ts";
 import type { BgpDesired } from "./desired.ts";
+import type { FormerPools } from "./former-pools.ts";
 import { endpointObstacle, nodeObstacle, withheld } from "./obstacles.ts";
 import { Offers, type Reach, type ServiceOffers } from "./offers.ts";
 
@@ -25,6 +26,8 @@ export interface DecideInput {
   readonly ignoreExcludeLB: boolean;
   /** The class that we serve; empty: Services without a class. */
   readonly lbClass: string;
+  /** Newest first; absent: none. */
+  readonly former?: readonly FormerPools[];
 }
 
 export interface Decision {
@@ -126,7 +129,11 @@ export class Decider {
   #viewFor(input: DecideInput): View {
     const next = nodeObstacleIn(input);
     const { input: old, nodeObstacle: obstacle } = this.#view ?? {};
-    const isSame = old?.config === input.config && old.node === input.node && old.lbClass === input.lbClass;
+    const isSame =
+      old?.config === input.config &&
+      old.node === input.node &&
+      old.lbClass === input.lbClass &&
+      old.former === input.former;
     if (this.#view && isSame && deepEqual(obstacle, next)) return this.#view;
     this.#entries.clear();
     this.#of = nothingSeen;
@@ -155,8 +162,10 @@ const slicesOf = (key: string, { snapshot }: DecideInput): readonly EndpointSlic
 
 /** What is the same for all Services. */
 interface View {
-  readonly input: Pick<DecideInput, "config" | "node" | "lbClass">;
+  readonly input: Pick<DecideInput, "config" | "node" | "lbClass" | "former">;
   readonly grounds: RangeMap<Ground>;
+  /** Of pools that were; asked in this order where no pool has an address. */
+  readonly formerGrounds: readonly RangeMap<Ground>[];
   readonly nodeObstacle: Withheld | undefined;
   readonly offers: Offers;
 }
@@ -170,10 +179,11 @@ interface Ground extends Range {
   readonly isSelective: boolean;
 }
 
-function viewOf({ config, node, lbClass }: DecideInput, obstacle: Withheld | undefined): View {
+function viewOf({ config, node, lbClass, former }: DecideInput, obstacle: Withheld | undefined): View {
   return {
-    input: { config, node, lbClass },
-    grounds: new RangeMap(config.pools.flatMap((pool) => groundsOf(pool, config, node))),
+    input: { config, node, lbClass, ...(former && { former }) },
+    grounds: groundsIn(config, node),
+    formerGrounds: (former ?? []).map((one) => groundsIn(one.config, node)),
     nodeObstacle: obstacle,
     offers: new Offers(config),
   };
@@ -183,6 +193,9 @@ function nodeObstacleIn({ snapshot, node, ignoreExcludeLB }: DecideInput): Withh
   const own = snapshot.nodes.find(({ metadata }) => metadata.name === node);
   return nodeObstacle(own, ignoreExcludeLB);
 }
+
+const groundsIn = (config: Config, node: string): RangeMap<Ground> =>
+  new RangeMap(config.pools.flatMap((pool) => groundsOf(pool, config, node)));
 
 function groundsOf(pool: Pool, { bgpAdvertisements }: Config, node: string): Ground[] {
   const policies = bgpAdvertisements.filter(({ pools, nodes }) => pools.includes(pool.name) && nodes.includes(node));
@@ -239,7 +252,7 @@ function assignedAddresses({ spec, status }: Service): readonly Address[] | With
  * Differs: each address is judged by its own pool, since two may come from two pools; MetalLB wants one pool for all.
  */
 function reachOf(view: View, service: Service, address: Address): Reach | Withheld {
-  const ground = view.grounds.find(familyOf(address), bitsOf(address));
+  const ground = groundOf(view, address);
   if (!ground) return withheld("ipNotAllowed", `${address} lies in no IPAddressPool`);
   const { pool, isSelective } = ground;
   if (ground.policies.length === 0) {
@@ -254,6 +267,13 @@ function reachOf(view: View, service: Service, address: Address): Reach | Withhe
     );
   }
   return conflictAmong(policies, pool) ?? { address, policies };
+}
+
+/** Its new pool's, once something announces that; until then its former pool's, which may be one write ahead. */
+function groundOf({ grounds, formerGrounds }: View, address: Address): Ground | undefined {
+  const [family, bits] = [familyOf(address), bitsOf(address)];
+  const found = [grounds, ...formerGrounds].flatMap((each) => each.find(family, bits) ?? []);
+  return found.find(({ policies }) => policies.length > 0) ?? found[0];
 }
 
 /** Validation has compared the policies without serviceSelectors already. */

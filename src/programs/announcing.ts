@@ -2,6 +2,7 @@ import type { Announcement } from "../announce/announcement.ts";
 import { changesBetween } from "../announce/changes.ts";
 import type { BgpDesired, BgpObserved } from "../announce/desired.ts";
 import { Decider, type Decision } from "../announce/decide.ts";
+import { type FormerPools, formerForMs, formerPoolsAfter } from "../announce/former-pools.ts";
 import type { DaemonNews } from "../announce/news.ts";
 import type { Refusal } from "../announce/refusal.ts";
 import type { BgpSessionStatus, ConfigurationState, ServiceBgpStatus } from "../api/kinds/index.ts";
@@ -19,6 +20,7 @@ import type { World } from "../kube/snapshot.ts";
 import type { ClientMetrics } from "../metrics/registry.ts";
 import type { Announced, AnnouncedMetric } from "../metrics/speaker.ts";
 import { Attempts } from "../runtime/attempts.ts";
+import { monotonicMs } from "../runtime/clock.ts";
 import { IdleCollector } from "../runtime/garbage.ts";
 import { KeyedWork } from "../runtime/keyed-work.ts";
 import { errorText, type Log } from "../runtime/log.ts";
@@ -86,6 +88,10 @@ export async function announce(
   const garbage = new IdleCollector();
   let before: BgpObserved | undefined;
   let desired: BgpDesired | undefined;
+  let last: { readonly config: Config | undefined; readonly former: readonly FormerPools[] } = {
+    config: undefined,
+    former: [],
+  };
   for await (const _ of wake) {
     garbage.hold();
     if (!isSynced()) continue;
@@ -99,7 +105,10 @@ export async function announce(
     times.begin();
     const { config, problems } = read(snapshot);
     const { ignoreExcludeLB, lbClass } = context;
-    const decision = decider.decide({ config, snapshot, node, ignoreExcludeLB, lbClass });
+    const former = formerPoolsAfter(last, config, monotonicMs());
+    if (former.length > 0 && former !== last.former) wake.wakeIn(formerForMs + 1);
+    last = { config, former };
+    const decision = decider.decide({ config, snapshot, node, ignoreExcludeLB, lbClass, former });
     ({ desired } = decision);
     // What ran before we said anything: so that a session's rise is told once, by the speaker that brought it about.
     before ??= await routing.observe(signal);

@@ -120,3 +120,29 @@ test("from a Service to the route at once", async () => {
   const median = times.toSorted((a, b) => a - b)[2] ?? Number.POSITIVE_INFINITY;
   console.log(`Service to route, median of 5: ${median.toFixed(0)} ms, including vtysh's own start`);
 });
+
+const turns = async (): Promise<number> =>
+  Number((await wired.metrics("metallb_k8s_client_updates_total"))[0]?.split(" ").at(-1));
+
+test("a pool that is split by several writes: the router hears nothing; one that goes for good takes its routes with it", async () => {
+  const pools = { group: "metallb.io", resource: "ipaddresspools" };
+  const policies = { group: "metallb.io", resource: "bgpadvertisements" };
+  const { api } = cluster.plane;
+  const had = await routes();
+  const before = await neighbor();
+  const seen = await turns();
+  await api.patch(pools, namespace, "bgp-pool", { spec: { addresses: ["10.100.0.128/25"] } });
+  await expect.poll(turns, patience).toBeGreaterThan(seen);
+  await cluster.pool("rest", "10.100.0.0/25");
+  await api.patch(policies, namespace, "adv", { spec: { ipAddressPools: ["bgp-pool", "rest"] } });
+  await cluster.slice("later", "n1");
+  await cluster.service("later");
+  await expect.poll(routes, patience).toEqual([...had, "10.100.0.128/32"].sort());
+  expect(await neighbor()).toMatchObject({
+    connectionsEstablished: before?.connectionsEstablished,
+    messageStats: { updatesRecv: Number(before?.messageStats.updatesRecv) + 1 },
+  });
+
+  await api.delete(pools, namespace, "rest");
+  await expect.poll(routes, patience).toEqual(["10.100.0.128/32", ...had.map((_, i) => `10.100.0.${129 + i}/32`)]);
+});
