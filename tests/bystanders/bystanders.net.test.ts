@@ -67,7 +67,8 @@ let world: Snapshot = worldWith([...many, ...some, ...wide], {
     policy("many", {}),
     policy("some", { communities: ["64512:1"] }),
     policy("wide", {}),
-    policy("fence", {}),
+    // Attributes of its own: bgpd packs a prefix with the first one that waits and has the same, ahead of all between them.
+    policy("fence", { communities: ["64512:65000"] }),
   ],
   peers: [firstPeer(withPassword), secondPeer],
   secrets: [passwordSecret("bgp", "one")],

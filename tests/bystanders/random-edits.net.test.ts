@@ -35,13 +35,16 @@ const paths: fc.Arbitrary<Path[]> = fc
   .uniqueArray(fc.tuple(fc.constantFrom(...prefixes), attributes), { selector: ([prefix]) => prefix, maxLength: 8 })
   .map((list) => list.map(([prefix, over]) => pathOf(prefix, over)));
 
+/** Attributes of its own: bgpd packs a prefix with the first one that waits and has the same, ahead of all between them. */
+const fenceAttributes = { communities: ["64512:65000"] };
+
 type Both = readonly [readonly Path[], readonly Path[]];
 
 function desired(both: Both, fence: number): BgpDesired {
   const peers = both.map((of, i) => {
     const remote = { kind: "asn", asn: asnOf(asns[i] ?? 0) } as const;
     const peer = peerOf(`10.0.${i + 1}.1`, { remote, connectTimeSeconds: 1 });
-    return { peer, paths: [...of, pathOf(`10.103.0.${fence % 250}/32`)] };
+    return { peer, paths: [...of, pathOf(`10.103.0.${fence % 250}/32`, fenceAttributes)] };
   });
   return desiredOf([routerOf(peers)]);
 }
